@@ -1,0 +1,1 @@
+"""Policies: whatever samples completions of chat messages, behind one protocol."""

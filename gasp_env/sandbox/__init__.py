@@ -1,0 +1,1 @@
+"""Backends that run model-written programs, behind one protocol."""
