@@ -13,13 +13,13 @@ from typing import Any
 
 import torch
 from domain import pair, parse, run
-from gasp_env.tasks.jsonl import load_goalposts
 from judge import answers, questions, sample
 from pairs import Pair
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from gasp_env.sandbox import open_local
 from gasp_env.sandbox.protocol import Sandbox
+from gasp_env.tasks.jsonl import load_goalposts
 from gasp_env.types import Goalpost, Job, Limits, Verdict
 from gasp_env.values import encode
 

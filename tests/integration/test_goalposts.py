@@ -6,9 +6,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from gasp_env.tasks.jsonl import load_goalposts
 
 from gasp_env.sandbox import open_local
+from gasp_env.tasks.jsonl import load_goalposts
 from gasp_env.types import Goalpost, InputStyle, Job, JobOutcome, Verdict
 from gasp_env.values import encode
 

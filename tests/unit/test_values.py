@@ -17,7 +17,9 @@ ATOMS = (
     | st.text(st.characters(), max_size=8)
     | st.binary(max_size=8)
 )
-HASHABLE = st.recursive(ATOMS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3))
+HASHABLE = st.recursive(
+    ATOMS, lambda inner: st.lists(inner, max_size=3).map(tuple) | st.frozensets(inner, max_size=3), max_leaves=4
+)
 VALUES = st.recursive(
     ATOMS,
     lambda inner: (
