@@ -1,11 +1,13 @@
-"""Backends that run model-written programs, behind one protocol.
+"""Runs model-written programs behind walls.
 
-What is covered: reading or changing files, the network, other processes, the environment and its keys, leftovers
-between jobs, forged results, and running on after a limit. What is not: bugs of the kernel itself, and time side channels.
+    from gasp_env.sandbox import open_local
 
-    sandbox = await open_local()          # L3 or L2, or SandboxUnavailable with the fix
-    outcomes = await sandbox.run([Job(program="def f(x): return x + 1", inputs=("1", "2"))])
-    await sandbox.close()
+    async with await open_local(require="L2") as sandbox:
+        (outcome,) = await sandbox.run([Job(program="def f(x): return x + 1", inputs=("1", "41"))])
+        outcome.tests[1].value          # 'i2a;': canonical text, to compare with gasp_env.values.equal
+
+Expected values never enter a sandbox; status, time and memory come from the kernel; the level in force is reported
+(`SandboxReport`), never silently lowered; what the machine does wrong is its own verdict, never a wrong program.
 """
 
 from gasp_env.sandbox.local import LocalSandbox, open_local

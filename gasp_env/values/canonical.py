@@ -13,7 +13,17 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-__all__ = ("MAX_DEPTH", "MAX_NODES", "CanonicalError", "contains_nan", "decode", "display", "encode", "kind_of")
+__all__ = (
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "CanonicalError",
+    "contains_nan",
+    "decode",
+    "display",
+    "encode",
+    "is_canonical",
+    "kind_of",
+)
 
 MAX_DEPTH = 100
 MAX_NODES = 1_000_000
@@ -43,6 +53,14 @@ def decode(text: str) -> Any:  # noqa: ANN401 - any plain value
     if reader.at != len(text):
         raise CanonicalError(f"trailing text at {reader.at}")
     return value
+
+
+def is_canonical(text: str) -> bool:
+    """True if `encode` could have written the text."""
+    try:
+        return encode(decode(text)) == text
+    except CanonicalError:
+        return False
 
 
 def display(text: str) -> str:

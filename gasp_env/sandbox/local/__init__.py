@@ -1,5 +1,6 @@
-"""The local backend: a warm fork server a slot, one fork a job, kernel layers in the forked child. Linux only."""
+"""The local backend: warm zygotes and kernel layers."""
 
-from gasp_env.sandbox.local.pool import LocalSandbox, open_local
+from gasp_env.sandbox.local.levels import default_slots, open_local
+from gasp_env.sandbox.local.pool import LocalSandbox
 
-__all__ = ("LocalSandbox", "open_local")
+__all__ = ("LocalSandbox", "default_slots", "open_local")

@@ -1,52 +1,85 @@
-"""The pool: as many fork servers as there are slots, each with a twin lane of another hash seed.
+"""The local sandbox: slots, each with a warm zygote, each running one child at a time.
 
-The law of this module: an infrastructure fault is a verdict, tried once more on another worker and then handed up; the
-isolation level is probed by trying it and never lowered in silence.
+Safe for many tasks of one event loop. A job is one child process; its tests go on in a new child where one dies. What the
+machine does wrong is `Verdict.SANDBOX_FAILURE`, after one retry on a fresh zygote; it never looks like a wrong program.
 """
 
 import asyncio
+import json
 import logging
-import os
-import signal
-import sys
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
 from typing import Self
 
-from gasp_env.config import LEVELS
 from gasp_env.errors import SandboxUnavailable
-from gasp_env.sandbox.frames import Frames, State
-from gasp_env.sandbox.local.worker import Hello, Report, Worker, WorkerDied
+from gasp_env.sandbox.guest.wire import Order, Report
+from gasp_env.sandbox.local.frames import FrameReader
+from gasp_env.sandbox.local.settle import failure, settle
+from gasp_env.sandbox.local.zygote import Settings, StartError, Zygote, ZygoteLost
 from gasp_env.sandbox.protocol import SandboxReport
 from gasp_env.types import Job, JobOutcome, TestOutcome, Verdict
 
-__all__ = ("FIXES", "LocalSandbox", "open_local")
+__all__ = ("LocalSandbox",)
 
 logger = logging.getLogger(__name__)
-RECYCLE_AFTER = 5000
-"""Jobs after which a fork server is replaced."""
-FIXES = {
-    "L3": "allow namespaces: run as root with CAP_SYS_ADMIN, or sysctl kernel.unprivileged_userns_clone=1 "
-    "(containers: --security-opt seccomp=unconfined, or a profile with unshare)",
-    "L2": "allow Landlock: a kernel of 5.13 or newer with 'landlock' in the lsm= list, and a container seccomp profile "
-    "that permits landlock_create_ruleset, landlock_add_rule and landlock_restrict_self; or use the e2b backend",
-    "L1": "allow seccomp filters (CONFIG_SECCOMP_FILTER); or use the e2b backend",
-}
+SOURCE_CHARS = 1 << 18
+"""A longer program is refused."""
+PAYLOAD_BYTES = 256 << 20
+RECYCLE_JOBS = 5000
+"""A zygote is replaced after this many children."""
+_SEEDS = 2
+
+
+@dataclass(slots=True, eq=False)
+class _Slot:
+    settings: Settings
+    zygotes: dict[int, Zygote] = field(default_factory=dict[int, Zygote])
+    """By hash seed, started when first needed."""
+
+    async def zygote(self, seed: int) -> Zygote:
+        found = self.zygotes.get(seed)
+        if found is not None and found.jobs < RECYCLE_JOBS:
+            return found
+        self.drop(seed)
+        self.zygotes[seed] = await Zygote.start(self.settings, seed=seed)
+        return self.zygotes[seed]
+
+    def drop(self, seed: int) -> None:
+        found = self.zygotes.pop(seed, None)
+        if found is not None:
+            found.stop()
+
+    def stop(self) -> None:
+        for seed in tuple(self.zygotes):
+            self.drop(seed)
+
+
+@dataclass(slots=True)
+class _Usage:
+    cpu_s: float = 0.0
+    wall_s: float = 0.0
+    max_rss_mb: float = 0.0
+
+    def add(self, report: Report) -> None:
+        self.cpu_s += report.cpu_s
+        self.wall_s += report.wall_s
+        self.max_rss_mb = max(self.max_rss_mb, report.max_rss_mb)
 
 
 class LocalSandbox:
-    """Runs jobs on this machine; see `open_local`."""
+    """Runs jobs on this machine; made by `gasp_env.sandbox.open_local`. Use it on the event loop that opened it."""
 
-    def __init__(self, *, level: str, slots: int, hello: Hello, reasons: tuple[str, ...]) -> None:
-        """Use `open_local`."""
-        self._level, self._gate, self._hello = level, asyncio.Semaphore(slots), hello
-        self._idle: tuple[list[Worker], list[Worker]] = ([], [])
-        self._all: set[Worker] = set()
+    def __init__(self, settings: Settings, report: SandboxReport, first: Iterable[tuple[int, Zygote]] = ()) -> None:
+        """Take over ``first``, zygotes (by hash seed) that already run."""
+        self._report = report
+        self._slots = [_Slot(settings) for _ in range(report.slots)]
+        self._slots[0].zygotes.update(first)
+        self._free: asyncio.LifoQueue[_Slot] = asyncio.LifoQueue()
+        for slot in reversed(self._slots):
+            self._free.put_nowait(slot)
         self._closed = False
-        layers = dict(hello.layers) | {"landlock_abi": bool(hello.landlock_abi)}
-        self._report = SandboxReport(
-            backend="local", level=level, layers=layers, reasons=reasons, slots=slots, python=hello.python
-        )
+        self._running: set[asyncio.Task[None]] = set()
 
     @property
     def report(self) -> SandboxReport:
@@ -54,182 +87,135 @@ class LocalSandbox:
         return self._report
 
     async def __aenter__(self) -> Self:
-        """Return itself."""
+        """Itself."""
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Close."""
         await self.close()
 
     async def run(self, jobs: Sequence[Job]) -> list[JobOutcome]:
-        """Run jobs side by side, at most ``slots`` at once; outcomes align with jobs."""
-        tasks = [asyncio.ensure_future(self._run_one(job)) for job in jobs]
-        try:
-            return list(await asyncio.gather(*tasks))
-        except BaseException:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            raise
+        """Run jobs side by side; outcomes align with jobs. Cancelling kills what runs.
+
+        Raises:
+            SandboxUnavailable: it was closed.
+        """
+        if self._closed:
+            raise SandboxUnavailable("the sandbox is closed; open another with open_local()")
+        outcomes: list[JobOutcome | None] = [None] * len(jobs)
+        places = iter(range(len(jobs)))
+
+        async def work() -> None:
+            for place in places:
+                outcomes[place] = await self._run_job(jobs[place])
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(len(jobs), len(self._slots))):
+                task = group.create_task(work())
+                self._running.add(task)
+                task.add_done_callback(self._running.discard)
+        return [outcome for outcome in outcomes if outcome is not None]
 
     async def close(self) -> None:
-        """End every process of the sandbox."""
+        """End every process of the sandbox; runs still under way are cancelled."""
         self._closed = True
-        for worker in list(self._all):
-            self._discard(worker)
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        for slot in self._slots:
+            slot.stop()
 
-    def adopt(self, worker: Worker, lane: int) -> None:
-        """Take a started fork server into the pool."""
-        self._all.add(worker)
-        self._idle[lane].append(worker)
+    async def _run_job(self, job: Job) -> JobOutcome:
+        refused = _refusal(job)
+        if refused is not None:
+            return self._outcome((refused,) * len(job.inputs), _Usage())
+        outcome = await self._try_job(job)
+        if outcome.failed_by_us:
+            logger.warning("sandbox failure, trying again: %s", outcome.tests[-1].error)
+            outcome = await self._try_job(job)
+        return outcome
 
-    async def _run_one(self, job: Job) -> JobOutcome:
-        async with self._gate:
-            outcome = await self._try(job)
-            if outcome.failed_by_us and not self._closed:
-                logger.warning("sandbox failure, trying once more: %s", outcome.tests[0].error)
-                outcome = await self._try(job)
-            return outcome
+    async def _try_job(self, job: Job) -> JobOutcome:
+        slot = await self._free.get()
+        try:
+            return await self._run_in(slot, job)
+        finally:
+            self._free.put_nowait(slot)
 
-    async def _try(self, job: Job) -> JobOutcome:
-        """Run a job; where a test kills its process, the tests behind it go on in a new one."""
-        tests: list[TestOutcome] = []
-        cpu = wall = rss = 0.0
-        while len(tests) < len(job.inputs):
-            try:
-                frames, report = await self._fork(job, len(tests), max(0.1, job.limits.job_cpu_s - cpu))
-            except (WorkerDied, SandboxUnavailable, OSError) as error:
-                return _failure(job, str(error), self._report)
-            if frames.state is State.FAILED:
-                return _failure(job, frames.why, self._report)
-            tests += _tests(job, frames, report)
-            cpu, wall, rss = cpu + report.cpu, wall + report.wall, max(rss, report.rss)
-            if frames.state is State.BROKEN or (job.stop_early and tests[-1].verdict is not Verdict.OK):
-                break
-            if cpu >= job.limits.job_cpu_s:
-                break
-        rest = _rest(job, tests)
+    async def _run_in(self, slot: _Slot, job: Job) -> JobOutcome:
+        usage, outcomes, seed, clean = _Usage(), list[TestOutcome](), job.hash_seed % _SEEDS, False
+        try:
+            zygote = await slot.zygote(seed)
+            while len(outcomes) < len(job.inputs):
+                settled, by_us = await _fork(zygote, job, len(outcomes), usage)
+                if by_us:
+                    return self._outcome((*outcomes, *settled), usage)
+                outcomes += settled
+            clean = True
+        except (ZygoteLost, StartError) as error:
+            left = len(job.inputs) - len(outcomes)
+            outcomes += [failure(f"{type(error).__name__}: {error}")] * left
+        finally:
+            if not clean:  # lost, failed or cancelled: it may still run the child
+                slot.drop(seed)
+        return self._outcome(tuple(outcomes), usage)
+
+    def _outcome(self, tests: tuple[TestOutcome, ...], usage: _Usage) -> JobOutcome:
         return JobOutcome(
-            tests=(*tests, *rest),
-            cpu_s=cpu,
-            wall_s=wall,
-            max_rss_mb=rss,
-            level=self._level,
-            python=self._hello.python,
+            tests=tests,
+            cpu_s=usage.cpu_s,
+            wall_s=usage.wall_s,
+            max_rss_mb=usage.max_rss_mb,
+            level=self._report.level,
+            python=self._report.python,
         )
 
-    async def _fork(self, job: Job, first: int, job_cpu_s: float) -> tuple[Frames, Report]:
-        worker = await self._worker(job.hash_seed % 2)
-        try:
-            result = await worker.run(job, first, job_cpu_s)
-        except asyncio.CancelledError:
-            self._give_back(worker, job.hash_seed % 2)
-            raise
-        except BaseException:
-            self._discard(worker)
-            raise
-        self._give_back(worker, job.hash_seed % 2)
-        return result
 
-    async def _worker(self, lane: int) -> Worker:
-        if self._closed:
-            raise WorkerDied("the sandbox is closed")
-        if self._idle[lane]:
-            return self._idle[lane].pop()
-        worker = await Worker.start(level=self._level, lane=lane)
-        self._all.add(worker)
-        return worker
-
-    def _give_back(self, worker: Worker, lane: int) -> None:
-        if self._closed or worker.jobs >= RECYCLE_AFTER:
-            self._discard(worker)
-        else:
-            self._idle[lane].append(worker)
-
-    def _discard(self, worker: Worker) -> None:
-        self._all.discard(worker)
-        for lane in self._idle:
-            if worker in lane:
-                lane.remove(worker)
-        worker.close()
-
-
-async def open_local(
-    *, require: str = "L2", allow_unsafe: bool = False, slots: int | None = None, level: str | None = None
-) -> LocalSandbox:
-    """Open a local sandbox at the best isolation that this machine gives.
-
-    Args:
-        require: least level: L3 namespaces + L2, L2 Landlock + seccomp, L1 strict seccomp, L0 limits only.
-        allow_unsafe: accept a lower level than required.
-        slots: jobs at once; default: the cores that this process may use.
-        level: try this level and no other.
-
-    Raises:
-        SandboxUnavailable: the required level can't be had; says why and what to do.
-    """
-    if sys.platform != "linux":
-        raise SandboxUnavailable(
-            f"the local sandbox needs Linux, this is {sys.platform}; run in a Linux container or use another backend"
-        )
-    reasons: list[str] = []
-    wanted = level or LEVELS[0]
-    for wanted in [level] if level else LEVELS:
-        try:
-            worker = await Worker.start(level=wanted, lane=0)
-        except SandboxUnavailable as error:
-            reasons.append(f"{wanted}: {error}; to get it, {FIXES.get(wanted, 'use another machine')}")
-            continue
-        if LEVELS.index(wanted) > LEVELS.index(require) and not allow_unsafe:
-            worker.close()
-            break
-        count = slots or len(os.sched_getaffinity(0))
-        sandbox = LocalSandbox(level=wanted, slots=count, hello=worker.hello, reasons=tuple(reasons))
-        sandbox.adopt(worker, 0)
-        return sandbox
-    found = " | ".join(reasons) or f"only {wanted} was asked for"
-    raise SandboxUnavailable(f"isolation {require} can't be had here. {found} (or accept less with allow_unsafe)")
-
-
-def _tests(job: Job, frames: Frames, report: Report) -> list[TestOutcome]:
-    """Outcomes of the tests that one child ran, the one that ended it included."""
-    if frames.state is State.BROKEN:
-        broken = TestOutcome(verdict=Verdict.PROTOCOL_ERROR, error=frames.why)
-        return [broken] * (len(job.inputs) - frames.first)
-    found = [frames.found[index] for index in sorted(frames.found)]
-    complete = frames.first + len(found) == len(job.inputs)
-    stopped = job.stop_early and bool(found) and found[-1].verdict is not Verdict.OK
-    if complete or (stopped and frames.state is State.DONE):
-        return found
-    return [*found, _end(job, frames, report)]
-
-
-def _end(job: Job, frames: Frames, report: Report) -> TestOutcome:
-    """What ended the child, in the kernel's words."""
-    if report.killed in ("cpu", "wall"):
-        return TestOutcome(verdict=Verdict.TIMEOUT, error=report.killed)
-    if report.signal is None:
-        verdict = Verdict.PROTOCOL_ERROR if frames.state is State.DONE else Verdict.NO_RESULT
-        return TestOutcome(verdict=verdict, error=f"exit {report.exit}")
-    name = signal.Signals(report.signal).name
-    full = report.rss >= 0.9 * job.limits.memory_mb
-    verdicts = {
-        signal.SIGSYS: Verdict.FORBIDDEN,
-        signal.SIGXCPU: Verdict.TIMEOUT,
-        signal.SIGXFSZ: Verdict.OUTPUT_LIMIT,
-        signal.SIGKILL: Verdict.MEMORY,  # the kernel's, as ours are told apart above
-    }
-    found = verdicts.get(signal.Signals(report.signal), Verdict.MEMORY if full else Verdict.RUNTIME_ERROR)
-    return TestOutcome(verdict=found, error=name)
-
-
-def _rest(job: Job, tests: list[TestOutcome]) -> list[TestOutcome]:
-    verdict = Verdict.SKIPPED if job.stop_early else Verdict.TIMEOUT
-    return [TestOutcome(verdict=verdict, error="job budget" if verdict is Verdict.TIMEOUT else "")] * (
-        len(job.inputs) - len(tests)
+async def _fork(zygote: Zygote, job: Job, start: int, usage: _Usage) -> tuple[tuple[TestOutcome, ...], bool]:
+    """Run the tests from ``start`` in one child; fewer outcomes than tests if it died."""
+    limits = job.limits
+    left = limits.job_cpu_s - usage.cpu_s
+    tests = len(job.inputs) - start
+    if left <= 0:
+        return (TestOutcome(verdict=Verdict.SKIPPED, error="job_cpu"),) * tests, False
+    payload = _payload(job, start)
+    reader = FrameReader(tests=tests, output_bytes=limits.output_bytes)
+    longest = max((4 * len(text) for text in job.inputs[start:]), default=0)
+    order = Order(
+        serial=0,
+        cpu_s=limits.cpu_s,
+        wall_s=2 * limits.cpu_s + 2,
+        job_cpu_s=left,
+        memory_bytes=limits.memory_mb << 20,
+        file_bytes=max(limits.output_bytes, longest) + 1,
     )
+    report, fault = await zygote.run(payload, order, reader)
+    usage.add(report)
+    settled = settle(reader, report, fault, limits, stop=job.stop_early)
+    return settled.outcomes, settled.by_us
 
 
-def _failure(job: Job, why: str, report: SandboxReport) -> JobOutcome:
-    test = TestOutcome(verdict=Verdict.SANDBOX_FAILURE, error=why[:200])
-    return replace(JobOutcome(tests=(test,) * len(job.inputs)), level=report.level, python=report.python)
+def _payload(job: Job, start: int) -> bytes:
+    facts = {
+        "program": job.program,
+        "inputs": job.inputs[start:],
+        "style": job.style.value,
+        "entry": job.entry,
+        "stop_early": job.stop_early,
+        "seed": job.hash_seed % _SEEDS,
+        "output_bytes": job.limits.output_bytes,
+    }
+    return json.dumps(facts).encode()
+
+
+def _refusal(job: Job) -> TestOutcome | None:
+    """What no child is started for."""
+    if len(job.program) > SOURCE_CHARS:
+        return TestOutcome(
+            verdict=Verdict.RUNTIME_ERROR, error="SourceTooLong", message=f"over {SOURCE_CHARS} characters"
+        )
+    if sum(map(len, job.inputs)) > PAYLOAD_BYTES:
+        return TestOutcome(verdict=Verdict.RUNTIME_ERROR, error="InputsTooLong", message=f"over {PAYLOAD_BYTES} bytes")
+    return None

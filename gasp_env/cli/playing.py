@@ -1,0 +1,121 @@
+"""``gasp-env play``: open the parts, play, show progress, leave a run folder."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Protocol, TypeVar
+
+from rich.console import Console
+
+from gasp_env.cli.options import PlayOptions
+from gasp_env.cli.progress import show_progress
+from gasp_env.config import Config, load_config
+from gasp_env.errors import ConfigError
+from gasp_env.novelty import make_embedder
+from gasp_env.play import Arena, Manifest, RunFolder, SelfPlay, Tape, TapePolicy, make_manifest
+from gasp_env.policy import OpenAIPolicy, Policy, open_policy
+from gasp_env.report import print_summary, write_report
+from gasp_env.sandbox import open_local
+from gasp_env.store import open_curriculum
+from gasp_env.tasks import goalposts_hash, load_goalposts
+from gasp_env.types import Goalpost
+
+__all__ = ("overrides", "play_command", "settings")
+
+
+class _Closes(Protocol):
+    async def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=_Closes)
+
+
+def play_command(options: PlayOptions) -> None:
+    """Play a run to its end and print what came of it.
+
+    Raises:
+        GaspError: an option, a file, the sandbox, the store or the policy; what was settled is kept.
+    """
+    console = Console(stderr=True)
+    config, goalposts = settings(options), _goalposts(options)
+    asyncio.run(_play(options, config, goalposts, console))
+    print_summary(options.run)
+    console.print(f"report: {write_report(options.run)}", highlight=False)
+
+
+def settings(options: PlayOptions) -> Config:
+    """Profile, then file, then ``--set``, ``--profile`` and ``--seed``.
+
+    Raises:
+        ConfigError: unknown key, wrong type, or an option out of range.
+    """
+    for name in ("episodes", "wave", "concurrency"):
+        if getattr(options, name) < 1:
+            raise ConfigError(f"--{name}: got {getattr(options, name)}; expected at least 1")
+    if options.resume and options.new:
+        raise ConfigError("--resume and --new: choose one")
+    named = {"profile": options.profile, "seed": None if options.seed is None else str(options.seed)}
+    return load_config(options.config, overrides(options.set) | {k: v for k, v in named.items() if v is not None})
+
+
+def overrides(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Read ``key=value`` pairs.
+
+    Raises:
+        ConfigError: a pair without ``=``.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set: got {pair!r}; expected key=value, e.g. rules.rollouts=8")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def _goalposts(options: PlayOptions) -> tuple[Goalpost, ...]:
+    if options.goalposts is not None:
+        return load_goalposts(options.goalposts, skip_bad=options.skip_bad_rows)
+    if options.resume and RunFolder.holds_run(options.run):
+        return RunFolder.open(options.run).goalposts()
+    raise ConfigError("--goalposts: missing; name a JSON lines file of hard problems (see `gasp-env play --help`)")
+
+
+def _run_folder(options: PlayOptions, manifest: Manifest, goalposts: tuple[Goalpost, ...]) -> RunFolder:
+    if options.resume and RunFolder.holds_run(options.run):
+        return RunFolder.resume(options.run, manifest)
+    return RunFolder.create(options.run, manifest, goalposts=goalposts, aside=options.new)
+
+
+async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost, ...], console: Console) -> None:
+    async with AsyncExitStack() as stack:
+        policy = _closing(stack, _policy(options.policy))
+        if isinstance(policy, OpenAIPolicy):
+            await policy.check()
+        sandbox = _closing(stack, await open_local(require=config.require_level, allow_unsafe=config.allow_unsafe))
+        manifest = make_manifest(
+            config,
+            policy=options.policy,
+            wave=options.wave,
+            goalposts=(str(options.goalposts or "resumed"), goalposts_hash(goalposts), len(goalposts)),
+            embedder=options.embedder,
+            sandbox={"backend": sandbox.report.backend, "level": sandbox.report.level, "python": sandbox.report.python},
+        )
+        run = _run_folder(options, manifest, goalposts)
+        stack.enter_context(run.locked())
+        curriculum = stack.enter_context(open_curriculum(run.store_url, config))
+        curriculum.add_goalposts(goalposts)
+        report = stack.enter_context(show_progress(console, episodes=options.episodes, quiet=options.quiet))
+        arena = Arena(curriculum, sandbox, policy, make_embedder(options.embedder), config)
+        tape = Tape(run.policy_calls) if options.record else None
+        game = SelfPlay(arena=arena, run=run, concurrency=options.concurrency, tape=tape, report=report)
+        await game.play(options.episodes)
+
+
+def _policy(spec: str) -> Policy:
+    kind, _, path = spec.partition(":")
+    return TapePolicy(path) if kind == "replay" else open_policy(spec)
+
+
+def _closing(stack: AsyncExitStack, part: P) -> P:
+    stack.push_async_callback(part.close)
+    return part

@@ -1,0 +1,138 @@
+"""Reads what a child wrote, as claims of a hostile process: bounded, in order, each test once, nothing evaluated."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from gasp_env.sandbox.guest.wire import FRAME, FrameKind
+from gasp_env.types import TestOutcome, Verdict
+from gasp_env.values import is_canonical
+
+__all__ = ("ERROR_BYTES", "FrameError", "FrameReader")
+
+ERROR_BYTES = 4096
+"""Most bytes of an error frame."""
+JOB_FACTOR = 16
+"""A job may report this many times the limit of one test."""
+_CLAIMS = {
+    "runtime_error": Verdict.RUNTIME_ERROR,
+    "memory": Verdict.MEMORY,
+    "output_limit": Verdict.OUTPUT_LIMIT,
+    "unencodable": Verdict.UNENCODABLE,
+}
+
+
+class FrameError(Exception):
+    """The child wrote something else than reports, or too much; ``verdict`` says which."""
+
+    def __init__(self, verdict: Verdict, what: str) -> None:
+        super().__init__(what)
+        self.verdict = verdict
+        self.what = what
+
+
+@dataclass(slots=True, kw_only=True)
+class FrameReader:
+    """Streaming parser of one child's output."""
+
+    tests: int
+    """Tests that the child was given."""
+    output_bytes: int
+    outcomes: list[TestOutcome] = field(default_factory=list[TestOutcome])
+    """Of the tests reported so far, in order."""
+    setup: bool = False
+    """Every layer was in force."""
+    ready: bool = False
+    """The program was loaded."""
+    done: bool = False
+    buffer: bytearray = field(default_factory=bytearray)
+    total: int = 0
+
+    def feed(self, data: bytes) -> None:
+        """Take more bytes.
+
+        Raises:
+            FrameError: a frame is out of order, unknown, malformed or too long; nothing after it may be trusted.
+        """
+        self.total += len(data)
+        if self.total > JOB_FACTOR * self.output_bytes + ERROR_BYTES * (self.tests + 4):
+            raise FrameError(Verdict.OUTPUT_LIMIT, "the job reports too much")
+        self.buffer += data
+        at = 0
+        while len(self.buffer) - at >= FRAME.size:
+            length, index, number = FRAME.unpack_from(self.buffer, at)
+            kind = self._admit(length, index, number)
+            end = at + FRAME.size + length
+            if end > len(self.buffer):
+                break
+            self._take(kind, bytes(self.buffer[at + FRAME.size : end]))
+            at = end
+        del self.buffer[:at]
+
+    def _admit(self, length: int, index: int, number: int) -> FrameKind:
+        """Judge a header before its body is waited for."""
+        if number not in FrameKind.__members__.values():
+            raise _broken("unknown kind of frame")
+        kind = FrameKind(number)
+        limit = {FrameKind.VALUE: self.output_bytes, FrameKind.STDOUT: self.output_bytes, FrameKind.ERROR: ERROR_BYTES}
+        if length > limit.get(kind, 0):
+            raise _broken("a frame is too long")
+        reports = kind in limit
+        if self.done or index != (len(self.outcomes) if reports else 0) or (reports and index >= self.tests):
+            raise _broken("a frame is out of order")
+        if kind is not FrameKind.SETUP and not self.setup:
+            raise _broken("a frame before set-up")
+        return kind
+
+    def _take(self, kind: FrameKind, body: bytes) -> None:
+        match kind:
+            case FrameKind.SETUP:
+                self._once("setup")
+            case FrameKind.READY:
+                self._once("ready")
+            case FrameKind.DONE:
+                self._once("done")
+            case FrameKind.ERROR:
+                self.outcomes.append(_error(body))
+            case FrameKind.VALUE:
+                self.outcomes.append(TestOutcome(verdict=Verdict.OK, value=_value(body)))
+            case FrameKind.STDOUT:
+                self.outcomes.append(TestOutcome(verdict=Verdict.OK, stdout=body.decode("utf-8", "replace")))
+
+    def _once(self, name: str) -> None:
+        if getattr(self, name):
+            raise _broken(f"{name} twice")
+        setattr(self, name, True)
+
+
+def _broken(what: str) -> FrameError:
+    return FrameError(Verdict.PROTOCOL_ERROR, what)
+
+
+def _value(body: bytes) -> str:
+    if not body.isascii():
+        raise _broken("a value is not ASCII")
+    text = body.decode("ascii")
+    if not is_canonical(text):
+        raise _broken("a value is not canonical")
+    return text
+
+
+def _error(body: bytes) -> TestOutcome:
+    try:
+        facts: Any = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _broken("an error is not JSON") from None
+    if not isinstance(facts, dict):
+        raise _broken("an error is not an object")
+    named = cast("dict[str, Any]", facts)
+    verdict = _CLAIMS.get(str(named.get("verdict")))
+    if verdict is None:
+        raise _broken("an error without a verdict")
+    line = named.get("line")
+    return TestOutcome(
+        verdict=verdict,
+        error=str(named.get("type", ""))[:80],
+        message=str(named.get("message", ""))[:200],
+        line=line if type(line) is int and 0 < line < 1 << 31 else None,
+    )
