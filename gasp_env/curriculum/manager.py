@@ -203,6 +203,12 @@ class Curriculum:
         """Mark this place of the log as the trainer's checkpoint ``step``."""
         self._update(lambda: [Snapshotted(step=step, after=self._seq)])
 
+    @property
+    def snapshots(self) -> tuple[int, ...]:
+        """Steps that `restore` can go back to, in order."""
+        self.refresh()
+        return tuple(sorted(self._snapshots))
+
     def restore(self, step: int) -> None:
         """Go back to the snapshot of ``step``; later events are rolled back, for every process.
 

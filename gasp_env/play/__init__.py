@@ -2,12 +2,17 @@
 
 from gasp_env.play.arena import Arena, Draft, Played, Recorder, Seat, Trained
 from gasp_env.play.loop import LoopThread
+from gasp_env.play.measure import solve_rates
 from gasp_env.play.replay import Tape, TapePolicy, compare_runs
 from gasp_env.play.run import Manifest, Metrics, RunFolder, Transcript, make_manifest
 from gasp_env.play.selfplay import Funnel, SelfPlay
+from gasp_env.play.session import CURRICULUM_FILE, Session
 from gasp_env.play.stepper import AsyncStepper, Probes, Step, Stepper
+from gasp_env.play.tickets import deal_rows, read_ticket, seat_seed, ticket_text
+from gasp_env.play.tokens import TokenSpan, trained_tokens
 
 __all__ = (
+    "CURRICULUM_FILE",
     "Arena",
     "AsyncStepper",
     "Draft",
@@ -21,12 +26,20 @@ __all__ = (
     "RunFolder",
     "Seat",
     "SelfPlay",
+    "Session",
     "Step",
     "Stepper",
     "Tape",
     "TapePolicy",
+    "TokenSpan",
     "Trained",
     "Transcript",
     "compare_runs",
+    "deal_rows",
     "make_manifest",
+    "read_ticket",
+    "seat_seed",
+    "solve_rates",
+    "ticket_text",
+    "trained_tokens",
 )

@@ -12,7 +12,7 @@ import asyncio
 import itertools
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gasp_env.config import Config
@@ -99,7 +99,14 @@ class Arena:
     """Plays episodes against one curriculum, sandbox and policy. Use from one event loop."""
 
     def __init__(
-        self, curriculum: Ledger, sandbox: Sandbox, policy: Policy | None, embedder: Embedder, config: Config
+        self,
+        curriculum: Ledger,
+        sandbox: Sandbox,
+        policy: Policy | None,
+        embedder: Embedder,
+        config: Config,
+        *,
+        sampling: Sampling | None = None,
     ) -> None:
         """Hold the parts; the caller opens and closes them.
 
@@ -109,9 +116,10 @@ class Arena:
             policy: plays where a call names no other; None: every call must name one.
             embedder: text -> vector, for the similarity check.
             config: rules and settings in force.
+            sampling: temperature, top-p and length of every completion; seeds are the episodes' own.
         """
         self.curriculum, self.sandbox, self.policy = curriculum, sandbox, policy
-        self.embedder, self.config = embedder, config
+        self.embedder, self.config, self.sampling = embedder, config, sampling or Sampling()
 
     async def play_ticket(
         self,
@@ -231,7 +239,7 @@ class Arena:
             raise TypeError(f"nobody answers {request!r}")
         found: Sequence[Completion | None]
         try:
-            sampling = Sampling(seed=request.seed)
+            sampling = replace(self.sampling, seed=request.seed)
             found = await hand.policy.generate(request.messages, n=request.n, role=request.role, sampling=sampling)
         except PolicyError as error:
             hand.fault, found = str(error), (None,) * request.n
