@@ -28,18 +28,21 @@ class Preset:
     learning_rate: float
     attempts: int
     """Attempts a question, before and after."""
+    held_out: int
+    """Proposals of the start policy that are set apart for the comparison."""
 
 
 MICRO = Preset(
     name="micro",
     goalposts=EXAMPLES / "micro" / "goalposts.jsonl",
     settings={"rules.prompt_style": "compact"},
-    steps=45,
+    steps=60,
     batch=48,
     group=4,
     max_tokens=200,
     learning_rate=3e-4,
     attempts=16,
+    held_out=96,
 )
 LARGE = Preset(
     name="",
@@ -51,6 +54,7 @@ LARGE = Preset(
     max_tokens=256,
     learning_rate=1e-6,
     attempts=2,
+    held_out=8,
 )
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from figures import changes, measure, save, saved, table, tasks_of
+from figures import NOTE, changes, held_out, measure, save, saved, table, tasks_of
 from models import Preset, load, preset
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -136,26 +136,25 @@ def train(options: argparse.Namespace, known: Preset, session: Session) -> Any:
 
 def compare(options: argparse.Namespace, known: Preset, session: Session, trainer: Any) -> None:
     """Measure start and end policy on the same questions with the same seeds."""
-    tasks = tasks_of(session, load_goalposts(known.goalposts))
-    total = known.attempts * sum(map(len, tasks.values()))
-    sampling, rates = Sampling(max_tokens=known.max_tokens), []
-    for name, (model, tokenizer) in {
-        "start policy": load(options.model),
-        "trained policy": (trainer.model, trainer.processing_class),
-    }.items():
+    sampling = session.arena.sampling = Sampling(max_tokens=known.max_tokens)
+    start, end = TransformersPolicy(*load(options.model)), TransformersPolicy(trainer.model, trainer.processing_class)
+    console.print("setting lemmas of the start policy apart")
+    tasks = tasks_of(session, load_goalposts(known.goalposts), held_out(session, start, known.held_out))
+    total, rates = known.attempts * sum(map(len, tasks.values())), []
+    for name, policy in {"start policy": start, "trained policy": end}.items():
         columns = (TextColumn(f"measuring the {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Progress(*columns, console=console) as bar:
-            task, policy = bar.add_task("", total=total), TransformersPolicy(model, tokenizer)
+            task = bar.add_task("", total=total)
             tell = lambda ended, bar=bar, task=task: bar.update(task, completed=ended)  # noqa: E731
             rates.append(measure(session, tasks, policy, attempts=known.attempts, sampling=sampling, tell=tell))
-            session.loop.run(policy.close())
+        session.loop.run(policy.close())
     save(options.run, changes(*rates), model=options.model, steps=trainer.state.global_step, seed=options.seed)
 
 
 def show(run: Path) -> None:
     """What came of a finished run."""
     print_summary(run, console)
-    console.print(table(saved(run)))
+    console.print(table(saved(run)), NOTE)
     console.print(f"report: {write_report(run)}", highlight=False)
 
 
@@ -175,7 +174,7 @@ def main() -> None:
     config = load_config(None, known.settings | {"profile": options.profile, "seed": str(options.seed)})
     began = time.monotonic()
     with Session.open(
-        options.run, config=config, goalposts=load_goalposts(known.goalposts), policy=options.model, new=options.new
+        options.run, config=config, goalposts=load_goalposts(known.goalposts), name=options.model, new=options.new
     ) as session:
         report = session.arena.sandbox.report
         console.print(

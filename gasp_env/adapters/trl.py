@@ -1,7 +1,6 @@
 """GASP inside TRL's `GRPOTrainer`: tickets as the dataset, a rollout function, one reward, a callback.
 
-    session = Session.open("runs/first", config=profile("gasp"), goalposts=load_goalposts("goalposts.jsonl"))
-    gasp = Gasp(session)
+    gasp = Gasp.open("runs/first", config=profile("gasp"), goalposts=load_goalposts("goalposts.jsonl"))
     trainer = GaspGRPOTrainer(
         model=model,
         args=GRPOConfig(output_dir="runs/first/checkpoints", max_steps=200),
@@ -23,7 +22,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from gasp_env._optional import require, require_version
 from gasp_env.errors import ConfigError
@@ -59,6 +58,22 @@ class Gasp:
         self.session, self._given, self._concurrency = session, policy, concurrency
         self._own: TransformersPolicy | None = None
         self._step, self._calls = -1, 0
+
+    @classmethod
+    def open(cls, path: Path | str, *, policy: Policy | None = None, new: bool = False, **options: Any) -> Self:  # noqa: ANN401
+        """Open the run of this training job, on the main process first; further options are those of `Session.open`."""
+        processes = _accelerate.PartialState()
+        with processes.main_process_first():
+            session = Session.open(path, new=new, main=processes.is_main_process, **options)
+        return cls(session, policy=policy)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the session."""
+        self.session.close()
 
     def dataset(self, rows: int) -> Any:  # noqa: ANN401 - datasets.Dataset
         """The first ``rows`` tickets of the run, one a row, in the column ``prompt``."""
@@ -117,7 +132,7 @@ class Gasp:
         if trainer.use_vllm or trainer.is_fsdp_enabled or getattr(trainer, "is_deepspeed_enabled", False):
             raise ConfigError(
                 "policy: none, and the trainer's weights are not whole in this process (vLLM, FSDP or DeepSpeed); "
-                "give Gasp(policy=OpenAIPolicy(url, extra_body={'return_token_ids': True})) of a server with these weights"
+                "give Gasp.open(policy=OpenAIPolicy(url, extra_body={'return_token_ids': True})) of a server with these weights"
             )
         if self._own is None:
             model = trainer.accelerator.unwrap_model(trainer.model)

@@ -155,8 +155,8 @@ def doctor() -> None:
 
 
 @app.command
-def check(*, sandbox: str = "local") -> int:
-    """Run the attack corpus against a sandbox backend; exit code 1 if any attack gets through.
+def check(*, sandbox: str = "local", level: str | None = None) -> int:
+    """Run the attack corpus against a sandbox backend: attack, verdict, effect on the host. Exit code 1 if any gets through.
 
     ```
     gasp-env check --sandbox local
@@ -164,10 +164,11 @@ def check(*, sandbox: str = "local") -> int:
 
     Args:
         sandbox: Backend to check: local.
+        level: Isolation to check: L3, L2 or L1; default: the best that this machine gives.
     """
     from gasp_env.cli.doctor import check_command
 
-    return check_command(sandbox)
+    return check_command(sandbox, level)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -1,17 +1,16 @@
 """``gasp-env doctor`` and ``gasp-env check``: what this machine can do, and whether the sandbox holds."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from importlib import import_module
+from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
 from gasp_env.errors import ConfigError
 from gasp_env.play.run import hardware, versions
-from gasp_env.sandbox import Sandbox, SandboxReport, open_local
+from gasp_env.sandbox import SandboxReport, open_local
+from gasp_env.sandbox.corpus import ATTACKS, Finding, run_corpus
 
 __all__ = ("check_command", "doctor_command")
 
@@ -35,35 +34,32 @@ def doctor_command() -> None:
         console.print(f"          - {escape(reason)}")
 
 
-def check_command(backend: str) -> int:
-    """Run the attack corpus; 0 if every attack was held.
+def check_command(backend: str, level: str | None = None) -> int:
+    """Run the attack corpus and print it as a table; 0 if every attack was held.
 
     Raises:
-        ConfigError: unknown backend, or no corpus in this installation.
+        ConfigError: unknown backend or level.
+        SandboxUnavailable: the level can't be had here.
     """
     if backend != "local":
         raise ConfigError(f"sandbox: unknown {backend!r}; choose local")
-    if find_spec("gasp_env.sandbox.corpus") is None:
-        raise ConfigError(
-            "check: this installation has no attack corpus; the sandbox's tests run from a source checkout"
-        )
-    corpus: Any = import_module("gasp_env.sandbox.corpus")
-    found: dict[str, str] = asyncio.run(_attack(corpus.run_corpus))
-    console = Console(highlight=False, soft_wrap=True)
-    for name, problem in found.items():
-        console.print(
-            f"[red]FAILED[/] {escape(name)}: {escape(problem)}" if problem else f"[green]held[/]   {escape(name)}"
-        )
-    return 1 if any(found.values()) else 0
+    console = Console(highlight=False)
+    findings = asyncio.run(_attack(level, lambda finding: console.print(_line(finding), soft_wrap=True)))
+    through = [finding for finding in findings if finding.problems]
+    console.print(f"{len(findings) - len(through)} of {len(findings)} attacks held, {len(through)} got through")
+    return 1 if through else 0
 
 
-async def _attack(run_corpus: Callable[[Sandbox], Awaitable[dict[str, str]]]) -> dict[str, str]:
-    """Name of every attack -> what went wrong, empty where it was held."""
-    sandbox = await open_local()
-    try:
-        return await run_corpus(sandbox)
-    finally:
-        await sandbox.close()
+def _line(finding: Finding) -> str:
+    """Attack, verdict, effect on the host."""
+    held = f"[red]{escape('; '.join(finding.problems))}[/]" if finding.problems else "[green]held[/]"
+    ended = f"{'/'.join(finding.verdicts)} {escape(finding.detail)}"
+    return f"{finding.attack.id:5} {escape(finding.attack.title):50} {ended:45} {held}"
+
+
+async def _attack(level: str | None, progress: Callable[[Finding], None]) -> list[Finding]:
+    async with await open_local(require="L1", level=level, slots=1) as sandbox:
+        return await run_corpus(sandbox, ATTACKS, progress=progress)
 
 
 async def _probe() -> SandboxReport:

@@ -63,11 +63,12 @@ class Session:
         *,
         config: Config,
         goalposts: Iterable[Goalpost],
-        policy: str = "",
+        name: str = "",
         embedder: str = "hashing",
         sandbox: Sandbox | None = None,
         store_url: str | None = None,
         new: bool = False,
+        main: bool = True,
     ) -> Self:
         """Start a run, or go on with the one in the folder.
 
@@ -75,14 +76,16 @@ class Session:
             path: the run folder.
             config: rules, mix and isolation.
             goalposts: the hard real questions.
-            policy: what is trained, for the manifest.
+            name: of what is trained, for the manifest.
             embedder: see `make_embedder`.
             sandbox: None opens the local one as the settings ask.
             store_url: where the curriculum lies; None: SQLite in the run folder. PostgreSQL for several nodes.
             new: set a run that is already there aside (``NAME.old-1``).
+            main: False on every process but one; that one opens first and alone writes to the folder.
 
         Raises:
-            ConfigError: the folder holds a run with other settings or goalposts; names the field.
+            ConfigError: the folder holds a run with other settings or goalposts (names the field), or another process
+                trains in it.
             SandboxUnavailable: the isolation asked for can't be had here.
             StoreVersionError: the run is another version's.
         """
@@ -94,18 +97,18 @@ class Session:
             closing.callback(lambda: loop.run(box.close()))
             described = make_manifest(
                 config,
-                policy=policy,
+                policy=name,
                 wave=0,
                 goalposts=("given to the trainer", goalposts_hash(chosen), len(chosen)),
                 embedder=embedder,
                 sandbox={"backend": box.report.backend, "level": box.report.level, "python": box.report.python},
             )
-            resumes = RunFolder.holds_run(path) and not new
-            run = (
-                RunFolder.resume(path, described)
-                if resumes
-                else RunFolder.create(path, described, goalposts=chosen, aside=new)
-            )
+            if RunFolder.holds_run(path) and not (new and main):
+                run = RunFolder.resume(path, described)
+            else:
+                run = RunFolder.create(path, described, goalposts=chosen, aside=new)
+            if main:
+                closing.enter_context(run.locked())
             curriculum = closing.enter_context(open_curriculum(store_url or run.store_url, config))
             curriculum.add_goalposts(chosen)
             arena = Arena(curriculum, box, None, make_embedder(embedder), config)

@@ -14,7 +14,6 @@ from trl import GRPOConfig
 
 from gasp_env.adapters.trl import Gasp, GaspGRPOTrainer
 from gasp_env.config import load_config
-from gasp_env.play import Session
 from gasp_env.tasks import load_goalposts
 
 
@@ -63,10 +62,9 @@ def main() -> None:
     options = parse()
     config = load_config(None, dict(pair.split("=", 1) for pair in options.set))
     goalposts = load_goalposts(options.goalposts)
-    with Session.open(
-        options.run, config=config, goalposts=goalposts, policy=options.model, store_url=options.store
-    ) as session:
-        gasp = Gasp(session)
+    with Gasp.open(
+        options.run, config=config, goalposts=goalposts, name=options.model, store_url=options.store
+    ) as gasp:
         args = trainer_config(options)
         trainer = GaspGRPOTrainer(
             model=AutoModelForCausalLM.from_pretrained(options.model),

@@ -203,7 +203,7 @@ def test_weights_that_are_elsewhere_need_a_policy(tmp_path):
             accelerator=SimpleNamespace(process_index=0),
             use_vllm=True,
         )
-        with pytest.raises(ConfigError, match=r"give Gasp\(policy="):
+        with pytest.raises(ConfigError, match=r"give Gasp.open\(policy="):
             Gasp(session).rollout(session.tickets(1), trainer)
         with pytest.raises(DataError, match="no ticket"):
             Gasp(session).rollout(["Write a program."], trainer)

@@ -13,7 +13,12 @@ def turn(prompt, ids, logprobs=None):
 
 def test_one_turn():
     found = trained_tokens([turn((1, 2), (3, 4), (-1.0, -2.0))])
-    assert (found.prompt_ids, found.completion_ids, found.logprobs, found.mask) == ((1, 2), (3, 4), (-1.0, -2.0), (1, 1))
+    assert (found.prompt_ids, found.completion_ids, found.logprobs, found.mask) == (
+        (1, 2),
+        (3, 4),
+        (-1.0, -2.0),
+        (1, 1),
+    )
 
 
 def test_turns_that_go_on_are_joined_and_what_the_environment_said_is_masked():

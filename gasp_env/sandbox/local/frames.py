@@ -68,6 +68,8 @@ class FrameReader:
             self._take(kind, bytes(self.buffer[at + FRAME.size : end]))
             at = end
         del self.buffer[:at]
+        if self.done and self.buffer:
+            raise _broken("bytes after the end")
 
     def _admit(self, length: int, index: int, number: int) -> FrameKind:
         """Judge a header before its body is waited for."""
