@@ -28,6 +28,8 @@ class Preset:
     learning_rate: float
     attempts: int
     """Attempts a question, before and after."""
+    measured: int
+    """Goalposts in the comparison, at most."""
     held_out: int
     """Proposals of the start policy that are set apart for the comparison."""
 
@@ -43,18 +45,20 @@ MICRO = Preset(
     learning_rate=3e-4,
     attempts=16,
     held_out=96,
+    measured=36,
 )
 LARGE = Preset(
     name="",
     goalposts=EXAMPLES / "goalposts" / "problems.jsonl",
     settings={"rules.rollouts": "4"},
     steps=2,
-    batch=8,
+    batch=4,
     group=2,
-    max_tokens=256,
+    max_tokens=192,
     learning_rate=1e-6,
-    attempts=2,
-    held_out=8,
+    attempts=1,
+    held_out=0,
+    measured=8,
 )
 
 

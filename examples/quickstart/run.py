@@ -139,7 +139,8 @@ def compare(options: argparse.Namespace, known: Preset, session: Session, traine
     sampling = session.arena.sampling = Sampling(max_tokens=known.max_tokens)
     start, end = TransformersPolicy(*load(options.model)), TransformersPolicy(trainer.model, trainer.processing_class)
     console.print("setting lemmas of the start policy apart")
-    tasks = tasks_of(session, load_goalposts(known.goalposts), held_out(session, start, known.held_out))
+    goalposts = load_goalposts(known.goalposts)[: known.measured]
+    tasks = tasks_of(session, goalposts, held_out(session, start, known.held_out))
     total, rates = known.attempts * sum(map(len, tasks.values())), []
     for name, policy in {"start policy": start, "trained policy": end}.items():
         columns = (TextColumn(f"measuring the {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -155,7 +156,7 @@ def show(run: Path) -> None:
     """What came of a finished run."""
     print_summary(run, console)
     console.print(table(saved(run)), NOTE)
-    console.print(f"report: {write_report(run)}", highlight=False)
+    console.print(f"report: {write_report(run)}", highlight=False, soft_wrap=True)
 
 
 def main() -> None:

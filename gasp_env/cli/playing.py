@@ -39,7 +39,7 @@ def play_command(options: PlayOptions) -> None:
     config, goalposts = settings(options), _goalposts(options)
     asyncio.run(_play(options, config, goalposts, console))
     print_summary(options.run)
-    console.print(f"report: {write_report(options.run)}", highlight=False)
+    console.print(f"report: {write_report(options.run)}", highlight=False, soft_wrap=True)
 
 
 def settings(options: PlayOptions) -> Config:
