@@ -61,7 +61,10 @@ class Gasp:
 
     @classmethod
     def open(cls, path: Path | str, *, policy: Policy | None = None, new: bool = False, **options: Any) -> Self:  # noqa: ANN401
-        """Open the run of this training job, on the main process first; further options are those of `Session.open`."""
+        """Open the run of this training job, on the main process first; further options are those of `Session.open`.
+
+        With several processes make the `GRPOConfig` before: it sets the process group up.
+        """
         processes = _accelerate.PartialState()
         with processes.main_process_first():
             session = Session.open(path, new=new, main=processes.is_main_process, **options)

@@ -1,6 +1,6 @@
 r"""GASP with TRL's GRPOTrainer on any Hugging Face model.
 
-    python train.py --model Qwen/Qwen2.5-Coder-7B --goalposts goalposts.jsonl --run runs/first --steps 500
+    python train.py --model Qwen/Qwen2.5-Coder-7B --goalposts goalposts.jsonl --run-dir runs/first --steps 500
 
 Started again with the same arguments it goes on from the newest checkpoint. Under `accelerate launch` each process
 plays its share; give --store postgresql://... when processes live on more than one machine.
@@ -22,7 +22,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="Hugging Face name or folder, with a chat template")
     parser.add_argument("--goalposts", required=True, type=Path, help="JSON lines (gasp-env play --help)")
-    parser.add_argument("--run", required=True, type=Path, help="run folder")
+    parser.add_argument("--run-dir", required=True, type=Path, help="run folder")
     parser.add_argument("--steps", type=int, default=500)
     parser.add_argument("--save-steps", type=int, default=25)
     parser.add_argument("--batch", type=int, default=64, help="episodes a step and process")
@@ -38,7 +38,7 @@ def parse() -> argparse.Namespace:
 def trainer_config(options: argparse.Namespace) -> GRPOConfig:
     """The paper's optimiser settings: no KL, constant rate, one pass over each batch."""
     return GRPOConfig(
-        output_dir=str(options.run / "checkpoints"),
+        output_dir=str(options.run_dir / "checkpoints"),
         max_steps=options.steps,
         per_device_train_batch_size=options.batch,
         num_generations=options.group,
@@ -62,10 +62,10 @@ def main() -> None:
     options = parse()
     config = load_config(None, dict(pair.split("=", 1) for pair in options.set))
     goalposts = load_goalposts(options.goalposts)
+    args = trainer_config(options)  # before Gasp.open: it sets up the processes
     with Gasp.open(
-        options.run, config=config, goalposts=goalposts, name=options.model, store_url=options.store
+        options.run_dir, config=config, goalposts=goalposts, name=options.model, store_url=options.store
     ) as gasp:
-        args = trainer_config(options)
         trainer = GaspGRPOTrainer(
             model=AutoModelForCausalLM.from_pretrained(options.model),
             processing_class=AutoTokenizer.from_pretrained(options.model),
@@ -76,7 +76,7 @@ def main() -> None:
             callbacks=[gasp.callback()],
         )
         trainer.train(resume_from_checkpoint=gasp.last_checkpoint(args.output_dir))
-        trainer.save_model(str(options.run / "model"))
+        trainer.save_model(str(options.run_dir / "model"))
 
 
 if __name__ == "__main__":

@@ -221,7 +221,18 @@ def test_another_version_is_one_sentence(monkeypatch, version):
 def test_killed_in_the_middle_and_resumed(tmp_path):
     run = tmp_path / "run"
     words = [sys.executable, str(ROOT / "integrations" / "trl" / "train.py"), "--model", str(MICRO), "--cpu"]
-    words += ["--goalposts", str(GOALPOSTS), "--run", str(run), "--save-steps", "1", "--batch", "12", "--group", "2"]
+    words += [
+        "--goalposts",
+        str(GOALPOSTS),
+        "--run-dir",
+        str(run),
+        "--save-steps",
+        "1",
+        "--batch",
+        "12",
+        "--group",
+        "2",
+    ]
     words += ["--max-tokens", "160", "--set", "rules.prompt_style=compact", "rules.rollouts=10"]
     env = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -242,3 +253,20 @@ def test_killed_in_the_middle_and_resumed(tmp_path):
     assert set(state.settled) == {row.episode_id for row in rows}
     assert state.questions and set(state.questions) <= set(accepted)
     assert (run / "model" / "model.safetensors").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+def test_two_processes_share_one_curriculum(tmp_path):
+    words = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
+    words += [str(ROOT / "integrations" / "trl" / "train.py"), "--model", str(MICRO), "--cpu", "--steps", "2"]
+    words += ["--goalposts", str(GOALPOSTS), "--run-dir", str(tmp_path / "run"), "--batch", "6", "--group", "2"]
+    words += ["--max-tokens", "160", "--set", "rules.prompt_style=compact"]
+    env = os.environ | {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(words, env=env, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    folder = RunFolder.open(tmp_path / "run")
+    rows = [row.episode_id for row in folder.transcripts]
+    assert len(set(rows)) == 24 and {row.split("-")[3] for row in rows} == {"0", "1"}
+    with open_curriculum(folder.store_url, folder.manifest.config) as curriculum:
+        assert set(curriculum.state.settled) == set(rows)
