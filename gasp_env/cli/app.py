@@ -15,7 +15,7 @@ from gasp_env import __version__
 from gasp_env.cli.options import PlayOptions
 from gasp_env.errors import GaspError
 
-__all__ = ("app", "check", "compare", "doctor", "main", "play", "prompts", "recipe", "report")
+__all__ = ("app", "check", "compare", "doctor", "main", "path", "play", "prompts", "recipe", "report", "tickets")
 
 app = App(
     name="gasp-env",
@@ -53,6 +53,77 @@ def play(options: PlayOptions) -> None:
     from gasp_env.cli.playing import play_command
 
     play_command(options)
+
+
+@app.command
+def tickets(  # noqa: PLR0913 - one argument an option
+    *,
+    run: Path,
+    goalposts: Path,
+    out: Path,
+    rows: int = 10_000,
+    format: str = "prompt",  # noqa: A002 - the option's name
+    profile: str | None = None,
+    config: Path | None = None,
+    set: tuple[str, ...] = (),  # noqa: A002
+    store: str = "",
+    embedder: str = "hashing",
+    new: bool = False,
+) -> None:
+    """Make a run for a trainer, and the dataset of tickets that the trainer reads.
+
+    ```
+    gasp-env tickets --run runs/first --goalposts hard.jsonl --format openrlhf --out tickets.jsonl
+    export GASP_RUN=runs/first
+    ```
+
+    Args:
+        run: Run folder to make; one with the same settings is joined.
+        goalposts: JSON lines file of hard problems.
+        out: File to write, a JSON object a line.
+        rows: Tickets; each is played by one group of samples.
+        format: prompt (TRL, SkyRL), openrlhf, or openrlhf-reward (real problems in full, for plain RLVR).
+        profile: Named settings: gasp (the paper), azr, rlvr, gasp+rlvr.
+        config: TOML file of settings, read over its profile.
+        set: One setting as key=value; may be given again and wins over the file.
+        store: Address of the curriculum, such as postgresql://...; default: SQLite in the run folder.
+        embedder: Similarity check: hashing or sentence-transformers:NAME.
+        new: Set a run that is already there aside (NAME.old-1).
+    """
+    from gasp_env.cli.playing import overrides
+    from gasp_env.cli.ticketing import tickets_command
+
+    chosen = overrides(set) | ({} if profile is None else {"profile": profile})
+    print(
+        tickets_command(
+            run=run,
+            goalposts=goalposts,
+            out=out,
+            rows=rows,
+            form=format,
+            overrides=chosen,
+            config=config,
+            store=store,
+            embedder=embedder,
+            new=new,
+        )
+    )
+
+
+@app.command
+def path(name: str) -> None:
+    """Print where the installed file is that a trainer's option wants.
+
+    ```
+    openrlhf-train --train.agent_func_path "$(gasp-env path openrlhf)"
+    ```
+
+    Args:
+        name: openrlhf (agent_func_path) or openrlhf-reward (reward.remote_url).
+    """
+    from gasp_env.cli.recipes import entry_file
+
+    print(entry_file(name))
 
 
 @app.command
@@ -169,6 +240,8 @@ def check(*, sandbox: str = "local", level: str | None = None) -> int:
     from gasp_env.cli.doctor import check_command
 
     return check_command(sandbox, level)
+
+
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -10,8 +10,10 @@ from pathlib import Path
 
 from gasp_env.errors import ConfigError
 
-__all__ = ("copy_recipe", "recipe_names")
+__all__ = ("ENTRY_FILES", "copy_recipe", "entry_file", "recipe_names")
 
+ENTRY_FILES = {"openrlhf": ("openrlhf", "agent.py"), "openrlhf-reward": ("openrlhf", "reward.py")}
+"""Name -> recipe and file."""
 _SKIPPED = ("__pycache__", ".pytest_cache")
 
 
@@ -37,6 +39,21 @@ def copy_recipe(name: str, to: Path) -> tuple[Path, ...]:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
     return tuple(target for _, target in pairs)
+
+
+def entry_file(name: str) -> Path:
+    """The installed file that a trainer's option names.
+
+    Raises:
+        ConfigError: no such file.
+    """
+    if name not in ENTRY_FILES:
+        raise ConfigError(f"path: unknown {name!r}; choose one of {', '.join(ENTRY_FILES)}")
+    recipe, file = ENTRY_FILES[name]
+    found = _recipes().get(recipe)
+    if found is None or not (found / file).is_file():
+        raise ConfigError(f"path: {file} of {recipe} is not packed in this installation")
+    return Path(str(found / file)).resolve()
 
 
 def _recipes() -> dict[str, Traversable]:

@@ -1,6 +1,7 @@
 """Drivers that play episodes: async, stepping, self-play and replay; and the run folder they write."""
 
 from gasp_env.play.arena import Arena, Draft, Played, Recorder, Seat, Trained
+from gasp_env.play.joined import RUN_VARIABLE, Joined, join_run, run_folder
 from gasp_env.play.loop import LoopThread
 from gasp_env.play.measure import solve_rates
 from gasp_env.play.replay import Tape, TapePolicy, compare_runs
@@ -13,10 +14,12 @@ from gasp_env.play.tokens import TokenSpan, trained_tokens
 
 __all__ = (
     "CURRICULUM_FILE",
+    "RUN_VARIABLE",
     "Arena",
     "AsyncStepper",
     "Draft",
     "Funnel",
+    "Joined",
     "LoopThread",
     "Manifest",
     "Metrics",
@@ -36,8 +39,10 @@ __all__ = (
     "Transcript",
     "compare_runs",
     "deal_rows",
+    "join_run",
     "make_manifest",
     "read_ticket",
+    "run_folder",
     "seat_seed",
     "solve_rates",
     "ticket_text",

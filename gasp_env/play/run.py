@@ -16,7 +16,7 @@ import os
 import platform
 import shlex
 import sys
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -62,6 +62,8 @@ class Manifest:
     goalposts_count: int
     prompts_hash: str
     embedder: str = ""
+    store: str = ""
+    """Address of the curriculum; empty: SQLite in the run folder."""
     sandbox: dict[str, Any] = field(default_factory=dict[str, Any])
     versions: dict[str, str] = field(default_factory=dict[str, str])
     hardware: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -154,7 +156,7 @@ class RunFolder:
     @property
     def store_url(self) -> str:
         """Address of the curriculum."""
-        return f"sqlite:///{self.path / 'curriculum.db'}"
+        return self.manifest.store or f"sqlite:///{self.path / 'curriculum.db'}"
 
     @contextmanager
     def locked(self) -> Generator[None, None, None]:
@@ -171,6 +173,16 @@ class RunFolder:
                     f"run folder {self.path}: another process plays in it; wait or name another"
                 ) from None
             yield
+
+    def worker_transcripts(self, worker: str) -> Lines[Transcript]:
+        """Transcripts of a process that joined the run; each has a file of its own."""
+        return Lines(self.path / f"transcripts-{worker}.jsonl", Transcript)
+
+    def all_transcripts(self) -> Iterator[Transcript]:
+        """Transcripts of the run's own process, then of each that joined, in order of their names."""
+        yield from self.transcripts
+        for file in sorted(self.path.glob("transcripts-*.jsonl")):
+            yield from Lines(file, Transcript)
 
     @property
     def policy_calls(self) -> Path:

@@ -101,6 +101,7 @@ class Session:
                 wave=0,
                 goalposts=("given to the trainer", goalposts_hash(chosen), len(chosen)),
                 embedder=embedder,
+                store=store_url or "",
                 sandbox={"backend": box.report.backend, "level": box.report.level, "python": box.report.python},
             )
             if RunFolder.holds_run(path) and not (new and main):
@@ -109,7 +110,7 @@ class Session:
                 run = RunFolder.create(path, described, goalposts=chosen, aside=new)
             if main:
                 closing.enter_context(run.locked())
-            curriculum = closing.enter_context(open_curriculum(store_url or run.store_url, config))
+            curriculum = closing.enter_context(open_curriculum(run.store_url, config))
             curriculum.add_goalposts(chosen)
             arena = Arena(curriculum, box, None, make_embedder(embedder), config)
         except BaseException:

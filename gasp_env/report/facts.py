@@ -112,7 +112,7 @@ def read_facts(path: Path | str) -> Facts:
         DataError: a file of it is damaged; names file and line.
     """
     run = RunFolder.open(path)
-    rows = list({row.episode_id: row for row in run.transcripts}.values())
+    rows = list({row.episode_id: row for row in run.all_transcripts()}.values())
     lost = {name: rival for line in run.metrics for name, rival in line.duplicates.items()}
     results = [_effective(row, lost.get(row.episode_id)) for row in rows]
     rules = run.manifest.config.rules
