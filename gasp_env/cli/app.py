@@ -242,8 +242,6 @@ def check(*, sandbox: str = "local", level: str | None = None) -> int:
     return check_command(sandbox, level)
 
 
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Entry point of the console command; exits with 0, 1 (a check failed), 2 (an error) or 130 (interrupted)."""
     logging.basicConfig(level=logging.WARNING, format="gasp-env: %(message)s")

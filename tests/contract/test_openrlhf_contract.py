@@ -116,8 +116,10 @@ def execute(engine, rows, *, samples=2, **params):
             for row in rows
             for _ in range(samples)
         ]
-        found = await asyncio.gather(*calls)
-        await executor.close()
+        try:
+            found = await asyncio.gather(*calls)
+        finally:
+            await executor.close()
         assert vars(shared) == PARAMS | params
         return found
 
