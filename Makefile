@@ -22,6 +22,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet torch==2.13.0
 	$(BIN)/python -m pip install --quiet --editable '.[trl,postgres]' --group dev
+	$(BIN)/python -m pip install --quiet --no-deps openrlhf==0.11.2
 	@touch $(STAMP)
 
 demo: $(STAMP)  ## GASP with TRL's GRPOTrainer on the micro policy, on 2 CPU cores (ARGS=--new starts another run)

@@ -72,7 +72,7 @@ class Engine:
 def run(tmp_path, monkeypatch):
     """A run made by the command, and the trainer's environment."""
     folder = tmp_path / "run"
-    rows = command(folder, tmp_path / "tickets.jsonl", "--set", "mix.lift=0", "--set", "rules.rollouts=4")
+    rows = command(folder, tmp_path / "tickets.jsonl", "--set", "mix.lift=0", "--set", "rules.rollouts=2")
     monkeypatch.setenv("GASP_RUN", str(folder))
     return SimpleNamespace(folder=folder, rows=rows)
 
