@@ -115,7 +115,7 @@ def path(name: str) -> None:
     """Print where the installed file is that a trainer's option wants.
 
     ```
-    openrlhf-train --train.agent_func_path "$(gasp-env path openrlhf)"
+    gasp-env path openrlhf
     ```
 
     Args:
