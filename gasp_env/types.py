@@ -237,8 +237,8 @@ class Ticket:
 
     @property
     def role(self) -> Role:
-        """Who plays."""
-        return Role.STUDENT if self.stage in (Stage.SOLVE, Stage.REAL) else Role.TEACHER
+        """Who is meant to play; see `EpisodeResult.role` for who did."""
+        return _role(self.stage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -449,6 +449,15 @@ class EpisodeResult:
     """Why the reward is None."""
 
     @property
+    def role(self) -> Role:
+        """Who played and is trained."""
+        return _role(self.stage)
+
+    @property
     def baseline_key(self) -> str:
         """Advantage group of task-relative REINFORCE++: role, stage and kind."""
         return "/".join(part for part in (self.stage.value, self.kind.value if self.kind else "") if part)
+
+
+def _role(stage: Stage) -> Role:
+    return Role.STUDENT if stage in (Stage.SOLVE, Stage.REAL) else Role.TEACHER

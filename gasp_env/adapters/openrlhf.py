@@ -170,7 +170,7 @@ def _ranges(mask: Sequence[int], start: int) -> list[tuple[int, int]]:
 def _rewards(played: Played, joined: Joined) -> Trajectory:
     result = played.result
     raw, solved = result.reward.value, [one.solved for one in result.attempts[-1:]]
-    teacher = result.ticket.role is Role.TEACHER
+    teacher = result.role is Role.TEACHER
     standard = 0.0 if raw is None else joined.curriculum.standardise(result.baseline_key, raw)
     values = (
         raw or 0.0,

@@ -19,7 +19,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         messages = [Message(role=one["role"], content=one["content"]) for one in asked["messages"]]
-        rng = random.Random(f"{asked.get('seed')}:{messages[-1].content}")
+        seed = asked.get("seed")
+        rng = random.Random(None if seed is None else f"{seed}:{messages[-1].content}")
         teacher = messages[-1].content.startswith(("lemma", "lift"))
         texts = [
             propose(rng.randrange(2, 5000), rng.randrange(50)) if teacher else solve(messages, rng.random() < 0.45)
