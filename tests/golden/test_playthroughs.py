@@ -18,16 +18,7 @@ EXPECTED = HERE / "micro.expected.json"
 
 def replay(folder):
     words = ["--policy", f"replay:{HERE / 'micro.policy.jsonl'}", "--goalposts", GOALPOSTS, "--run", folder]
-    more = [
-        "--episodes",
-        "16",
-        "--set",
-        "rules.prompt_style=compact",
-        "--set",
-        "mix.solve=1.0",
-        "--quiet",
-        "--no-record",
-    ]
+    more = ["--episodes", "40", "--wave", "4", "--set", "rules.prompt_style=compact", "--quiet", "--no-record"]
     subprocess.run(
         [sys.executable, "-m", "gasp_env.cli", "play", *map(str, words), *more], check=True, capture_output=True
     )
