@@ -23,7 +23,17 @@ from gasp_env.play import Joined, Played, join_run, read_ticket, run_folder, tic
 from gasp_env.policy import Completion, Sampling
 from gasp_env.types import Message, Role
 
-__all__ = ("ChatHarness", "ChatHarnessConfig", "GaspEnv", "GaspEnvConfig", "GaspTaskset", "GaspTasksetConfig")
+__all__ = (
+    "ChatHarness",
+    "ChatHarnessConfig",
+    "GaspData",
+    "GaspEnv",
+    "GaspEnvConfig",
+    "GaspTask",
+    "GaspTaskset",
+    "GaspTasksetConfig",
+    "SeatPolicy",
+)
 
 require_version("verifiers", at_least="0.4.0", below="0.5", extra="verifiers")
 vf: Any = require("verifiers.v1", extra="verifiers")
