@@ -12,6 +12,7 @@ from pathlib import Path
 from cyclopts import App, CycloptsError, Parameter
 
 from gasp_env import __version__
+from gasp_env.cli.data_commands import evaluate, mine
 from gasp_env.cli.options import PlayOptions
 from gasp_env.errors import GaspError
 
@@ -240,6 +241,10 @@ def check(*, sandbox: str = "local", level: str | None = None) -> int:
     from gasp_env.cli.doctor import check_command
 
     return check_command(sandbox, level)
+
+
+app.command(evaluate, name="eval")
+app.command(mine)
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -9,6 +9,8 @@ import io
 import tokenize
 from hashlib import sha256
 
+from gasp_env.values.syntax import tree_of
+
 __all__ = ("MAX_SOURCE", "arity", "canonical_code", "code_hash")
 
 MAX_SOURCE = 64 << 10
@@ -47,10 +49,7 @@ def arity(program: str, entry: str = "f") -> int | None:
 def _parse(program: str) -> ast.Module | None:
     if len(program) > MAX_SOURCE or not _shallow(program):
         return None
-    try:
-        return ast.parse(program)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
+    return tree_of(program)
 
 
 def _shallow(program: str) -> bool:

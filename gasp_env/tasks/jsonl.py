@@ -25,7 +25,7 @@ from gasp_env.errors import DataError
 from gasp_env.types import Goalpost, InputStyle
 from gasp_env.values import decode
 
-__all__ = ("GoalpostFile", "dump_goalposts", "goalposts_hash", "load_goalposts", "read_goalposts")
+__all__ = ("GoalpostFile", "check_goalpost", "dump_goalposts", "goalposts_hash", "load_goalposts", "read_goalposts")
 
 logger = logging.getLogger(__name__)
 FIELDS = tuple(field.name for field in dataclasses.fields(Goalpost))
@@ -117,13 +117,18 @@ def _row(line: bytes, taken: Mapping[str, int]) -> Goalpost:
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at ")
         raise DataError(f"field {where.replace('$.', '') or '`$`'}: {what}") from None
-    _check(goalpost)
+    check_goalpost(goalpost)
     if goalpost.id in taken:
         raise DataError(f"field `id`: {goalpost.id!r} is taken by line {taken[goalpost.id]}; ids must be unique")
     return goalpost
 
 
-def _check(goalpost: Goalpost) -> None:
+def check_goalpost(goalpost: Goalpost) -> None:
+    """Refuse what can't be played.
+
+    Raises:
+        DataError: names the field.
+    """
     if not goalpost.id.strip():
         raise DataError("field `id`: is empty; give each goalpost a name")
     if not goalpost.statement.strip():
