@@ -9,12 +9,28 @@ from rich.markup import escape
 
 from gasp_env.errors import ConfigError
 from gasp_env.play.run import hardware, versions
-from gasp_env.sandbox import SandboxReport, open_local
+from gasp_env.sandbox import LocalSandbox, SandboxReport, open_local
 from gasp_env.sandbox.corpus import ATTACKS, Finding, run_corpus
+from gasp_env.sandbox.e2b import E2BSandbox, E2BSettings, open_e2b
+from gasp_env.sandbox.local import default_slots, free_memory, slot_bounds
+from gasp_env.types import Limits
 
 __all__ = ("check_command", "doctor_command")
 
-EXTRAS = {"trl": "trl", "transformers": "transformers", "embed": "sentence_transformers", "postgres": "psycopg"}
+BACKENDS = ("local", "e2b")
+MEANING = {
+    "L3": "namespaces, Landlock and seccomp",
+    "L2": "Landlock and seccomp",
+    "L1": "seccomp without file access",
+    "L0": "resource limits only: no isolation",
+}
+EXTRAS = {
+    "trl": "trl",
+    "transformers": "transformers",
+    "embed": "sentence_transformers",
+    "postgres": "psycopg",
+    "e2b": "e2b_code_interpreter",
+}
 
 
 def doctor_command() -> None:
@@ -25,13 +41,24 @@ def doctor_command() -> None:
     for extra, package in EXTRAS.items():
         have = find_spec(package) is not None
         console.print(f"[bold]extra[/]     {extra}: " + ("there" if have else f"no: pip install 'gasp-env\\[{extra}]'"))
-    report = asyncio.run(_probe())
-    console.print(
-        f"[bold]sandbox[/]   {report.backend}: level {report.level}, {report.slots} slots, Python {report.python}"
-    )
+    _print_sandbox(console, asyncio.run(_probe()))
+
+
+def _print_sandbox(console: Console, report: SandboxReport) -> None:
+    """Level, layers, why it is not higher and how to get there; slots and memory."""
+    console.print(f"[bold]sandbox[/]   {report.backend}: level {report.level} ({MEANING[report.level]})")
     console.print("          " + ", ".join(f"{name} {'on' if on else 'off'}" for name, on in report.layers.items()))
     for reason in report.reasons:
         console.print(f"          - {escape(reason)}")
+    bounds = ", ".join(f"{name} {bound}" for name, bound in slot_bounds().items())
+    console.print(f"[bold]slots[/]     {default_slots()} children at a time ({bounds}); Python {report.python}")
+    free = free_memory()
+    console.print(
+        f"[bold]memory[/]    {'unknown' if free is None else f'{free / 2**30:.1f} GiB'} free; a child may use "
+        f"{Limits().memory_mb} MiB, a waiting fork server takes about 15"
+    )
+    if report.level in ("L1", "L0"):
+        console.print("          [yellow]below L2: `play` and the trainers refuse this level unless told otherwise[/]")
 
 
 def check_command(backend: str, level: str | None = None) -> int:
@@ -39,12 +66,13 @@ def check_command(backend: str, level: str | None = None) -> int:
 
     Raises:
         ConfigError: unknown backend or level.
-        SandboxUnavailable: the level can't be had here.
+        SandboxUnavailable: the level can't be had there.
+        MissingExtra: the backend's package is not installed.
     """
-    if backend != "local":
-        raise ConfigError(f"sandbox: unknown {backend!r}; choose local")
+    if backend not in BACKENDS:
+        raise ConfigError(f"sandbox: unknown {backend!r}; choose {' or '.join(BACKENDS)}")
     console = Console(highlight=False)
-    findings = asyncio.run(_attack(level, lambda finding: console.print(_line(finding), soft_wrap=True)))
+    findings = asyncio.run(_attack(backend, level, lambda finding: console.print(_line(finding), soft_wrap=True)))
     through = [finding for finding in findings if finding.problems]
     console.print(f"{len(findings) - len(through)} of {len(findings)} attacks held, {len(through)} got through")
     return 1 if through else 0
@@ -57,9 +85,15 @@ def _line(finding: Finding) -> str:
     return f"{finding.attack.id:5} {escape(finding.attack.title):50} {ended:45} {held}"
 
 
-async def _attack(level: str | None, progress: Callable[[Finding], None]) -> list[Finding]:
-    async with await open_local(require="L1", level=level, slots=1) as sandbox:
+async def _attack(backend: str, level: str | None, progress: Callable[[Finding], None]) -> list[Finding]:
+    async with await _open(backend, level) as sandbox:
         return await run_corpus(sandbox, ATTACKS, progress=progress)
+
+
+async def _open(backend: str, level: str | None) -> LocalSandbox | E2BSandbox:
+    if backend == "e2b":
+        return await open_e2b(E2BSettings(machines=1, level=level or "L1"))
+    return await open_local(require="L1", level=level, slots=1)
 
 
 async def _probe() -> SandboxReport:

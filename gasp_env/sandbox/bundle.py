@@ -18,6 +18,7 @@ _MODULES = (
     "sandbox.guest.seccomp",
     "sandbox.guest.namespaces",
     "sandbox.guest.paths",
+    "sandbox.guest.limits",
     "sandbox.guest.child",
     "sandbox.guest.zygote",
 )

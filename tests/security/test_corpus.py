@@ -33,7 +33,14 @@ def held(request):
         loop.run(sandbox.close())
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=[one.id for one in ATTACKS])
+WAIT = ("D10", "E3", "E6", "E6b", "E6c", "E10", "F7f", "F14")
+"""These sit until a wall limit ends them."""
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [pytest.param(one, id=one.id, marks=[pytest.mark.slow] * (one.id in WAIT)) for one in ATTACKS],
+)
 def test_nothing_gets_through(held, attack):
     loop, sandbox = held
     with HostWatch() as watch:

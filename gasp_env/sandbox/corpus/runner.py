@@ -4,27 +4,43 @@ The law of this module: an attack is held only if nothing of the host changed or
 may have, no secret expected value was met, and an honest job on the same sandbox is right afterwards.
 """
 
+import asyncio
 import ctypes
 import os
 import secrets
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self, runtime_checkable
 
 from gasp_env.sandbox.corpus.record import Attack
 from gasp_env.sandbox.protocol import Sandbox
-from gasp_env.types import Job, JobOutcome, Verdict
+from gasp_env.types import InputStyle, Job, JobOutcome, Limits, TestOutcome, Verdict
+from gasp_env.values import CompareMode, encode, equal
 
-__all__ = ("Finding", "HostWatch", "run_attack", "run_corpus")
+__all__ = ("PREVIOUS", "Finding", "HostWatch", "run_attack", "run_corpus")
 
 _SLACK_S = 3.0
 """Beyond its wall limit, for the machine to be busy."""
-_HONEST = "import difflib\ndef f(x):\n    return sorted([x, 1, len('ab')])"
+_STALL_S = 2.0
+"""A host whose event loop stands still for longer was attacked."""
+_LONG = 1 << 14
+"""No text of this length is the secret; decoding it would only take time."""
+PREVIOUS = f"PREVIOUS-JOB-{secrets.token_hex(12)}"
+"""An input of every honest job, which no later job may find."""
+_HONEST = """
+import builtins, decimal, difflib, json, locale, math, os, random, sys, threading
+def f(x):
+    return [
+        x, len("ab"), sorted([3, 1, 2]), math.sqrt(4), json.loads("[1]"), dict(os.environ), random.random(),
+        decimal.getcontext().prec, sys.getrecursionlimit(), threading.active_count(), len(sys.meta_path), len(dir(builtins)),
+    ]
+"""
 _IPC_CREAT, _IPC_RMID = 0o1000, 0
 
 
@@ -121,26 +137,31 @@ class HostWatch:
 
 
 async def run_attack(sandbox: Sandbox, attack: Attack, watch: HostWatch) -> Finding:
-    """Run one attack and look at the host."""
+    """Run one attack between two honest jobs and look at the host."""
+    honest = await _honest(sandbox)
     job = Job(program=watch.aim(attack.program), inputs=attack.inputs, style=attack.style, limits=attack.limits)
-    processes, descriptors, began = _descendants(), _descriptors(), time.monotonic()
-    (outcome,) = await sandbox.run([job])
+    descriptors, began = _descriptors(), time.monotonic()
+    with _stalls() as stalls:
+        outcomes = [(await sandbox.run([replace(job, hash_seed=lane)]))[0] for lane in range(1 + attack.lanes)]
     wall = time.monotonic() - began
-    problems = [*_judge(attack, outcome, watch.secret), *watch.effects()]
-    if wall > 2 * attack.limits.job_cpu_s + 4 * len(attack.inputs) + _SLACK_S:
+    problems = [one for outcome in outcomes for one in _judge(attack, outcome, watch.secret)] + watch.effects()
+    if attack.lanes and outcomes[0].tests == outcomes[1].tests:
+        problems.append("it passed as deterministic")
+    if wall > len(outcomes) * (2 * attack.limits.job_cpu_s + 2) + _SLACK_S:
         problems.append(f"it took {wall:.1f} s")
-    (honest,) = await sandbox.run([Job(program=_HONEST, inputs=("3", "0"))])
-    if [one.value for one in honest.tests] != ["[i1;,i2;,i3;]", "[i0;,i1;,i2;]"]:
-        problems.append(f"the next job went wrong: {honest.tests[0].verdict} {honest.tests[0].error}")
-    if _descendants() > processes:
+    if max(stalls) > _STALL_S:
+        problems.append(f"the host stood still for {max(stalls):.1f} s")
+    if await _honest(sandbox) != honest:
+        problems.append("the next job went wrong")
+    if await _strays(sandbox):
         problems.append("a process was left")
     if _descriptors() > descriptors:
         problems.append("a descriptor was left open in the host process")
     return Finding(
         attack=attack,
-        verdicts=tuple(dict.fromkeys(one.verdict for one in outcome.tests)),
-        detail=outcome.tests[0].error,
-        problems=tuple(problems),
+        verdicts=tuple(dict.fromkeys(one.verdict for one in outcomes[0].tests)),
+        detail=outcomes[0].tests[0].error,
+        problems=tuple(dict.fromkeys(problems)),
     )
 
 
@@ -155,13 +176,40 @@ async def run_corpus(
         progress: told of each finding.
     """
     findings: list[Finding] = []
-    await sandbox.run([Job(program=_HONEST, inputs=("1",), hash_seed=seed) for seed in (0, 1)])
+    await sandbox.run([Job(program="def f(x): return x", inputs=("1",), hash_seed=seed) for seed in (0, 1)])
     for attack in attacks:
         with HostWatch() as watch:
             findings.append(await run_attack(sandbox, attack, watch))
         if progress:
             progress(findings[-1])
     return findings
+
+
+async def _honest(sandbox: Sandbox) -> list[tuple[Verdict, str | None]]:
+    """What an honest job says of its interpreter: the same before and after an attack."""
+    job = Job(program=_HONEST, inputs=(repr(PREVIOUS), "0"), limits=Limits(cpu_s=5.0, job_cpu_s=5.0))
+    (outcome,) = await sandbox.run([job])
+    return [(one.verdict, one.value) for one in outcome.tests]
+
+
+@contextmanager
+def _stalls() -> Generator[list[float]]:
+    """Seconds between rounds of the event loop, meanwhile."""
+    gaps, before = [0.0], time.monotonic()
+
+    async def watch() -> None:
+        nonlocal before
+        while True:
+            await asyncio.sleep(0.02)
+            gaps.append(time.monotonic() - before)
+            before = time.monotonic()
+
+    task = asyncio.ensure_future(watch())
+    try:
+        yield gaps
+    finally:
+        gaps.append(time.monotonic() - before)
+        task.cancel()
 
 
 def _judge(attack: Attack, outcome: JobOutcome, secret: str) -> list[str]:
@@ -172,7 +220,25 @@ def _judge(attack: Attack, outcome: JobOutcome, secret: str) -> list[str]:
         said = f"{one.value} {one.stdout} {one.error} {one.message}"
         if secret in said or secret.encode().hex() in said:
             found.append("it read a canary")
-    return list(dict.fromkeys(found))
+        if PREVIOUS in said:
+            found.append("it read the previous job")
+        if attack.nothing and one.value not in (None, "[]"):
+            found.append(f"it could do {one.value}")
+        if _passes(one, attack, secret):
+            found.append("it forged a pass")
+    return found
+
+
+def _passes(one: TestOutcome, attack: Attack, secret: str) -> bool:
+    """True if it would count as right, under any comparison, where the secret was expected."""
+    if one.verdict is not Verdict.OK:
+        return False
+    if attack.style is InputStyle.STDIN:
+        return equal(one.stdout or "", attack.wants or secret, mode=CompareMode.STDOUT)
+    if len(one.value or "") > _LONG:
+        return False
+    modes = (CompareMode.EXACT, CompareMode.PYTHON_EQ, CompareMode.LCB_CALL, CompareMode.CLOSE)
+    return any(equal(one.value or "", encode(secret), mode=mode) for mode in modes)
 
 
 def _contacted(one: socket.socket) -> bool:
@@ -199,26 +265,20 @@ def _shared_memory(content: bytes) -> int:
     return made
 
 
-def _descendants() -> int:
-    """Processes below this one, zombies left out."""
-    parents: dict[int, int] = {}
-    for place in Path("/proc").iterdir():
-        if place.name.isdigit():
-            fields = _stat(place)
-            if fields and fields[0] != "Z":
-                parents[int(place.name)] = int(fields[1])
-    mine, count = {os.getpid()}, -1
-    while len(mine) > count:
-        count = len(mine)
-        mine |= {pid for pid, parent in parents.items() if parent in mine}
-    return count - 1
+@runtime_checkable
+class _Local(Protocol):
+    def strays(self) -> frozenset[int]: ...
 
 
-def _stat(place: Path) -> list[str]:
-    try:
-        return (place / "stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it has ended
-        return []
+async def _strays(sandbox: Sandbox) -> frozenset[int]:
+    """Processes on this machine that no backend started for good; one that was killed may take a moment to go."""
+    found: frozenset[int] = frozenset()
+    for _ in range(40):
+        found = sandbox.strays() if isinstance(sandbox, _Local) else found
+        if not found:
+            break
+        await asyncio.sleep(0.05)
+    return found
 
 
 def _descriptors() -> int:

@@ -7,14 +7,17 @@ program that patches ``len`` spoils its own code only.
 
 import ast
 import atexit
+import builtins
 import io
 import json
+import marshal
 import os
 import random
 import re
 import sys
 import threading
 import time
+from _sitebuiltins import Quitter
 from collections.abc import Callable, Iterator
 from types import CodeType, ModuleType
 from typing import Any
@@ -22,10 +25,10 @@ from typing import Any
 from gasp_env.sandbox.guest.wire import FRAME, FrameKind
 from gasp_env.values.canonical import CanonicalError, encode
 
-__all__ = ("OUT", "STDIN", "STDOUT", "work")
+__all__ = ("OUT", "PAYLOAD", "STDIN", "STDOUT", "warm_up", "work")
 
-STDIN, STDOUT, OUT = 0, 1, 3
-"""Descriptors of a child; frames go to ``OUT``."""
+STDIN, STDOUT, OUT, PAYLOAD = 0, 1, 3, 4
+"""Descriptors of a child; frames go to ``OUT``, the job comes from ``PAYLOAD``, which is closed before the program runs."""
 FILE = "<program>"
 _MESSAGE = 200
 _ENTRY = re.compile(r"([A-Za-z_]\w*)(\(\))?(?:\.([A-Za-z_]\w*))?", re.ASCII)
@@ -42,19 +45,47 @@ class _OutputLimit(Exception):  # noqa: N818 - an event, not a mistake
     """A test wrote or returned too much."""
 
 
-def work(payload: bytes) -> None:
+def work() -> None:
     """Run a job: ``program``, ``inputs``, ``style``, ``entry``, ``stop_early``, ``seed``, ``output_bytes``."""
     _send(FrameKind.SETUP, 0)
-    job = json.loads(payload)
-    atexit._clear()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
-    os.environ.clear()
+    job: dict[str, Any] = marshal.loads(_payload())  # noqa: S302 - of the pool, which is trusted; never of a program
     _shift_clock(job["seed"])
+    random.seed(job["seed"])
     tests = _programs(job) if job["style"] == "stdin" else _calls(job)
     for index, run in enumerate(tests):
         random.seed(job["seed"])
         if not _report(index, run) and job["stop_early"]:
             break
     _send(FrameKind.DONE, 0)
+
+
+def _payload() -> bytes:
+    size, parts, at = os.fstat(PAYLOAD).st_size, list[bytes](), 0
+    while at < size and (part := os.pread(PAYLOAD, size - at, at)):
+        parts.append(part)
+        at += len(part)
+    os.close(PAYLOAD)
+    return b"".join(parts)
+
+
+_SPARE: list[io.TextIOWrapper] = []
+
+
+def warm_up() -> None:
+    """Before any fork: make what every job needs once, so that no child has to; nothing of it can be seen later."""
+    _SPARE.append(_open_streams())
+    for name in ("exit", "quit"):  # the site module would add them; contest programs use them
+        setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
+    atexit._clear()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+    os.environ.clear()
+    space: dict[str, Any] = {}
+    exec(compile("def f(x):\n    return [x, {1: (2.5, 'a')}]", FILE, "exec"), space)  # noqa: S102 - our own text
+    for _ in range(3):
+        encode(space["f"](*_literal_arguments("[-1, 'a', {2: (True, None)}]")))
+        _json_arguments('[1, "a"]')
+    _described(CanonicalError("none"))
+    _ENTRY.fullmatch("Solution().solve")
+    random.seed(0)
 
 
 def _shift_clock(seed: int) -> None:
@@ -118,7 +149,7 @@ def _line(error: BaseException) -> int | None:
 def _calls(job: dict[str, Any]) -> Iterator[Callable[[], tuple[FrameKind, bytes]]]:
     parse = _json_arguments if job["style"] == "json" else _literal_arguments
     limit = job["output_bytes"]
-    stdout = _open_streams()
+    stdout = _SPARE.pop()
     try:
         module = _module("solution")
         exec(compile(job["program"], FILE, "exec"), module.__dict__)  # noqa: S102 - the purpose of this process
@@ -184,10 +215,12 @@ def _json_arguments(text: str) -> list[Any]:
 def _check_printed(stdout: io.TextIOWrapper, limit: int, body: bytes) -> None:
     if not stdout.closed:
         stdout.flush()
-    if len(body) > limit or os.fstat(STDOUT).st_size > limit:
+    printed = os.fstat(STDOUT).st_size
+    if len(body) > limit or printed > limit:
         raise _OutputLimit(f"more than {limit} bytes")
-    os.lseek(STDOUT, 0, os.SEEK_SET)
-    os.ftruncate(STDOUT, 0)
+    if printed:
+        os.lseek(STDOUT, 0, os.SEEK_SET)
+        os.ftruncate(STDOUT, 0)
 
 
 def _programs(job: dict[str, Any]) -> Iterator[Callable[[], tuple[FrameKind, bytes]]]:
@@ -213,7 +246,7 @@ def _programs(job: dict[str, Any]) -> Iterator[Callable[[], tuple[FrameKind, byt
 def _run_program(code: CodeType, limit: int) -> tuple[FrameKind, bytes]:
     os.lseek(STDOUT, 0, os.SEEK_SET)
     os.ftruncate(STDOUT, 0)
-    stdout = _open_streams()
+    stdout = _SPARE.pop() if _SPARE else _open_streams()
     module = _module("__main__")
     try:
         exec(code, module.__dict__)  # noqa: S102 - the purpose of this process

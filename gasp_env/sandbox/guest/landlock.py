@@ -38,12 +38,11 @@ def abi() -> int:
     return syscall("landlock_create_ruleset", _CREATE, None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
 
 
-def ruleset(readable: list[str], listable: list[str]) -> int:
+def ruleset(readable: list[str]) -> int:
     """Make the rule set and return its descriptor; paths that do not exist are left out.
 
     Args:
         readable: files, or directories whose every file may be read and listed.
-        listable: directories whose names may be listed but whose files may not be read.
 
     Raises:
         OSError: the kernel refuses.
@@ -56,8 +55,6 @@ def ruleset(readable: list[str], listable: list[str]) -> int:
     made = syscall("landlock_create_ruleset", _CREATE, ctypes.byref(rules), ctypes.c_size_t(size), ctypes.c_uint32(0))
     for path in readable:
         _allow(made, path, _READ_FILE | _READ_DIR)
-    for path in listable:
-        _allow(made, path, _READ_DIR)
     return made
 
 

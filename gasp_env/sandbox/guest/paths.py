@@ -4,9 +4,10 @@ import os
 import sys
 from collections.abc import Iterable
 from glob import glob
+from pkgutil import get_importer
 from typing import NamedTuple
 
-__all__ = ("Paths", "find")
+__all__ = ("Paths", "find", "remember_listings")
 
 _NOT_STDLIB = ("site-packages", "dist-packages", "test", "idlelib", "ensurepip")
 _LIBRARIES = (
@@ -27,9 +28,7 @@ class Paths(NamedTuple):
     imports: list[str]
     """For ``sys.path``."""
     readable: list[str]
-    """Files and trees."""
-    listable: list[str]
-    """Names only: imports look a module up in a listing."""
+    """Files and trees; of the folder that holds them not even the names can be listed."""
     mounts: list[str]
     """What must exist inside a new root."""
 
@@ -47,9 +46,16 @@ def find(site_packages: Iterable[str]) -> Paths:
     return Paths(
         imports=[*sys.path, *extra],
         readable=[*own, *libraries, *extra],
-        listable=stdlib,
         mounts=_outermost([*stdlib, *extra, *libraries]),
     )
+
+
+def remember_listings(imports: Iterable[str]) -> None:
+    """Let the import system list its folders now; it looks again only where a folder's time stamp has changed."""
+    for path in imports:
+        finder = get_importer(path)
+        if finder is not None:
+            finder.find_spec("nothing")
 
 
 def _outermost(paths: list[str]) -> list[str]:

@@ -17,7 +17,7 @@ PROGRESS = b"P"
 """A test ended: its clocks start anew."""
 KILL = b"K"
 _NOTE = struct.Struct("<cI")
-_ORDER = struct.Struct("<cIdddQQ")
+_ORDER = struct.Struct("<cIddddQQ")
 _REPORT = struct.Struct("<cIiiddd")
 
 
@@ -48,6 +48,7 @@ class Cause(IntEnum):
     """By the pool's wish."""
     FAILED = 5
     """It could not be started."""
+    JOB_WALL = 6
 
 
 def note(kind: bytes, serial: int) -> bytes:
@@ -62,6 +63,7 @@ class Order(NamedTuple):
     cpu_s: float
     wall_s: float
     job_cpu_s: float
+    job_wall_s: float
     memory_bytes: int
     file_bytes: int
 

@@ -1,13 +1,13 @@
 """The fork server: trusted, tiny, started afresh with an empty environment; one hostile child at a time.
 
 It never sees a payload (descriptors pass through), keeps the clocks, and reports what the kernel says about the child:
-exit status, CPU time, memory. It ends when its control socket does, and with it everything below it.
+exit status, CPU time, memory. The next child is forked ahead and waits, still clean and trusted, so that a job does not wait
+for a fork. It ends when its control socket does, and with it everything below it.
 """
 
 import gc
 import json
 import os
-import resource
 import select
 import signal
 import socket
@@ -15,9 +15,9 @@ import sys
 import time
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
-from gasp_env.sandbox.guest import child, kernel, landlock, namespaces, paths, seccomp
+from gasp_env.sandbox.guest import child, kernel, landlock, limits, namespaces, paths, seccomp
 from gasp_env.sandbox.guest.wire import KILL, PROGRESS, Cause, Order, Report, note
 
 __all__ = ("main",)
@@ -26,15 +26,22 @@ _PACKET = 256
 _GRACE_S = 0.05
 """The pool tells of finished tests at most this often, so a test's clock may have started that much early."""
 _TICK_S = 0.25
+_QUEUE_S = 0.003
+"""An order that came sooner than this had been waiting."""
+_DESCRIPTORS = 64
+"""Above every descriptor of a zygote."""
+_CONTROL = socket.CMSG_SPACE(8)
+_OOM_SCORE = b"500"
+"""Where memory runs out, the kernel ends a sandbox before it ends the trainer."""
 
 
 class _Layers:
-    """What a child puts in force between fork and program."""
+    """What holds a child: most of it holds the fork server too, which needs no right once it is set up."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self.config = config
         self.ruleset: int | None = None
-        self.filter = b""
+        self.filter: seccomp.Filter | None = None
         self.user: int | None = config["user"]
         self.base_bytes = 0
 
@@ -46,6 +53,7 @@ class _Layers:
         """
         config = self.config
         found = paths.find(config["site_packages"])
+        _be_the_victim()
         proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         if config["namespaces"]:
             self.user = namespaces.NOBODY if namespaces.enter(found.mounts) else None
@@ -53,52 +61,54 @@ class _Layers:
         for name in config["preload"]:
             with suppress(ImportError):
                 import_module(name)
+        paths.remember_listings(found.imports)
+        child.warm_up()
         kernel.no_new_privileges()
         kernel.forget_dumps()
         if config["landlock"]:
-            self.ruleset = landlock.ruleset(found.readable, found.listable)
+            self.ruleset = landlock.ruleset(found.readable)
         if config["seccomp"]:
-            self.filter = seccomp.assemble(os.uname().machine, files=config["landlock"])
-        self.base_bytes = _address_space(proc)
+            self.filter = seccomp.Filter(seccomp.inner(os.uname().machine))
+        self.base_bytes = limits.address_space(proc)
 
-    def enforce(self, order: Order) -> None:
-        """Put every layer in force for this process, for good.
+    def confine(self) -> None:
+        """Put in force, for this process and all its children, what does not depend on the job.
 
         Raises:
             OSError: a layer is refused.
         """
-        _limit(resource.RLIMIT_AS, self.base_bytes + order.memory_bytes)
-        _limit(resource.RLIMIT_CPU, int(order.job_cpu_s) + 2)
-        _limit(resource.RLIMIT_FSIZE, order.file_bytes)
-        _limit(resource.RLIMIT_NOFILE, 64)
-        _limit(resource.RLIMIT_CORE, 0)
-        _limit(resource.RLIMIT_STACK, 64 << 20)
+        for name in (signal.SIGINT, signal.SIGXFSZ):  # Python ignores the second; its default says output_limit
+            signal.signal(name, signal.SIG_DFL)
+        limits.fixed()
         if self.user is not None:
             os.setgroups([])
             os.setresgid(self.user, self.user, self.user)
             os.setresuid(self.user, self.user, self.user)
         kernel.drop_capabilities()
-        kernel.die_with_parent()
+        if self.config["namespaces"]:
+            kernel.die_with_parent()  # again: the new user has cleared it
         if self.ruleset is not None:
             landlock.restrict(self.ruleset)
-        os.closerange(child.OUT + 1, 1024)
-        if self.filter:
-            seccomp.install(seccomp.for_pid(self.filter, os.getpid()))
+            os.close(self.ruleset)
+        if self.filter is not None:
+            seccomp.install(seccomp.outer(os.uname().machine, files=self.config["landlock"]))
+
+    def enforce(self, order: Order) -> None:
+        """Put the rest in force, in a child, for good.
+
+        Raises:
+            OSError: a layer is refused.
+        """
+        limits.of_job(self.base_bytes + order.memory_bytes, int(order.job_cpu_s) + 2, order.file_bytes)
+        if self.filter is not None:
+            self.filter.install(os.getpid())
 
 
-def _limit(kind: int, most: int) -> None:
-    hard = resource.getrlimit(kind)[1]
-    value = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(kind, (value, value))
-
-
-def _address_space(proc: int) -> int:
-    """Bytes of address space in use, then close ``proc``."""
-    opened = os.open("self/statm", os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
-    text = os.read(opened, 128)
-    os.close(opened)
-    os.close(proc)
-    return int(text.split()[0]) * resource.getpagesize()
+def _be_the_victim() -> None:
+    with suppress(OSError):
+        opened = os.open("/proc/self/oom_score_adj", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(opened, _OOM_SCORE)
+        os.close(opened)
 
 
 def main(config_text: str, control_fd: int) -> NoReturn:
@@ -108,10 +118,11 @@ def main(config_text: str, control_fd: int) -> NoReturn:
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:
         layers.prepare()
+        facts = {"landlock": landlock.abi() if layers.ruleset is not None else 0, "nobody": layers.user is not None}
+        layers.confine()
     except OSError as error:
         control.send(json.dumps({"error": str(error)}).encode())
         os._exit(1)
-    facts = {"landlock": landlock.abi() if layers.ruleset is not None else 0, "nobody": layers.user is not None}
     os.dup2(nowhere, 2, inheritable=False)
     os.close(nowhere)
     gc.collect()
@@ -121,8 +132,18 @@ def main(config_text: str, control_fd: int) -> NoReturn:
     _serve(control, layers)
 
 
+class _Child(NamedTuple):
+    """A process that waits for its job, or works at it."""
+
+    pid: int
+    pidfd: int
+    link: socket.socket
+
+
 def _serve(control: socket.socket, layers: _Layers) -> NoReturn:
+    spare = _fork(layers)
     while True:
+        waited_from = time.monotonic()
         packet, descriptors, _, _ = socket.recv_fds(control, _PACKET, 4)
         if not packet:
             os._exit(0)
@@ -131,60 +152,102 @@ def _serve(control: socket.socket, layers: _Layers) -> NoReturn:
             for descriptor in descriptors:
                 os.close(descriptor)
             continue  # a late note about a job that has ended
-        control.send(_run(control, layers, order, *descriptors).pack())
+        began = time.monotonic()
+        current = spare or _fork(layers)
+        used = _cpu(current.pid) if current else 0.0
+        given = current is not None and _give(current, packet, descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+        # where jobs queue up, the next child is made beside this one; else after it, so as not to slow it down
+        spare = _fork(layers) if began - waited_from < _QUEUE_S else None
+        if current is None:
+            control.send(Report(order.serial, 0, Cause.FAILED, 0.0, 0.0, 0.0).pack())
+        else:
+            control.send(_see_through(control, order, current, began, used if given else None).pack())
+        spare = spare or _fork(layers)
 
 
-def _run(control: socket.socket, layers: _Layers, order: Order, payload: int, out: int) -> Report:
-    began = time.monotonic()
+def _fork(layers: _Layers) -> _Child | None:
+    """Fork a child that waits for a job; None if the system refuses."""
+    opened: list[int] = []
     try:
-        pid = os.fork()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            opened += [os.memfd_create("in"), os.memfd_create("out")]
+            parent = os.getpid()
+            pid = kernel.fork()
+            if pid == 0:
+                _become_child(layers, theirs, opened, parent)
+        return _Child(pid, os.pidfd_open(pid), ours)
     except OSError:
-        os.close(payload)
-        os.close(out)
-        return Report(order.serial, 0, Cause.FAILED, 0.0, 0.0, 0.0)
-    if pid == 0:
-        _become_child(layers, order, payload, out)
-    os.close(payload)
-    os.close(out)
-    pidfd = os.pidfd_open(pid)
+        return None
+    finally:
+        for descriptor in opened:
+            os.close(descriptor)
+
+
+def _give(current: _Child, packet: bytes, descriptors: list[int]) -> bool:
     try:
-        cause = _watch(control, order, pid, pidfd)
+        socket.send_fds(current.link, [packet], descriptors)
+    except OSError:  # it has died while it waited
+        return False
+    return True
+
+
+def _see_through(
+    control: socket.socket, order: Order, current: _Child, began: float, used_before: float | None
+) -> Report:
+    """Watch a child to its end.
+
+    Args:
+        control: tells of progress.
+        order: the limits.
+        current: the child.
+        began: when it was given its job.
+        used_before: its CPU seconds by then; None if it could not be given one.
+    """
+    pid, pidfd, link = current
+    try:
+        cause = Cause.FAILED if used_before is None else _watch(control, order, current, began, used_before)
         if cause is not Cause.EXITED:
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
     finally:
         os.close(pidfd)
+        link.close()
     _, status, usage = os.wait4(pid, 0)
-    used = usage.ru_utime + usage.ru_stime
+    used = max(0.0, usage.ru_utime + usage.ru_stime - (used_before or 0.0))
     return Report(order.serial, status, cause, used, time.monotonic() - began, usage.ru_maxrss / 1024)
 
 
-def _watch(control: socket.socket, order: Order, pid: int, pidfd: int) -> Cause:
+def _watch(control: socket.socket, order: Order, current: _Child, began: float, used_before: float) -> Cause:
     poller = select.poll()
     poller.register(control, select.POLLIN)
-    poller.register(pidfd, select.POLLIN)
-    test_cpu, test_began = 0.0, time.monotonic()
+    poller.register(current.pidfd, select.POLLIN)
+    test_cpu, test_began = used_before, began
+    used, now = used_before, began
     while True:
-        used, now = _cpu(pid), time.monotonic()
         left = {
             Cause.CPU: test_cpu + order.cpu_s + _GRACE_S - used,
-            Cause.JOB_CPU: order.job_cpu_s - used,
+            Cause.JOB_CPU: used_before + order.job_cpu_s - used,
             Cause.WALL: test_began + order.wall_s - now,
+            Cause.JOB_WALL: began + order.job_wall_s - now,
         }
         cause = min(left, key=lambda one: left[one])
         if left[cause] <= 0:
             return cause
         ready = dict(poller.poll(1000 * max(0.001, min(left[cause], _TICK_S))))
-        if pidfd in ready:
+        if current.pidfd in ready:
             return Cause.EXITED
+        used, now = _cpu(current.pid), time.monotonic()
         if control.fileno() in ready:
             packet = control.recv(_PACKET)
             if not packet:
-                os.kill(pid, signal.SIGKILL)
+                os.kill(current.pid, signal.SIGKILL)
                 os._exit(0)
             if packet == note(KILL, order.serial):
                 return Cause.KILLED
             if packet == note(PROGRESS, order.serial):
-                test_cpu, test_began = _cpu(pid), time.monotonic()
+                test_cpu, test_began = used, now
 
 
 def _cpu(pid: int) -> float:
@@ -195,33 +258,40 @@ def _cpu(pid: int) -> float:
         return 0.0
 
 
-def _become_child(layers: _Layers, order: Order, payload: int, out: int) -> NoReturn:
+def _become_child(layers: _Layers, link: socket.socket, streams: list[int], parent: int) -> NoReturn:
     """Never returns: the process ends here whatever the program does."""
     status = 1
     try:
-        for name in (signal.SIGINT, signal.SIGXFSZ):  # Python ignores the second; its default says output_limit
-            signal.signal(name, signal.SIG_DFL)
-        source = _read_all(payload)
-        streams = os.memfd_create("in"), os.memfd_create("out")
-        os.dup2(out, 200)
-        for target, descriptor in ((child.STDIN, streams[0]), (child.STDOUT, streams[1]), (child.OUT, 200)):
+        kernel.die_with_parent()
+        for target, descriptor in zip((child.STDIN, child.STDOUT), streams, strict=True):
             os.dup2(descriptor, target)
-        layers.enforce(order)
-        gc.enable()
-        child.work(source)
-        status = 0
+        if os.getppid() == parent:
+            order = _receive(link)
+            layers.enforce(order)
+            gc.enable()
+            child.work()
+            status = 0
     finally:
         os._exit(status)
 
 
-def _read_all(descriptor: int) -> bytes:
-    size = os.fstat(descriptor).st_size
-    parts: list[bytes] = []
-    at = 0
-    while at < size:
-        part = os.pread(descriptor, size - at, at)
-        if not part:
-            break
-        parts.append(part)
-        at += len(part)
-    return b"".join(parts)
+def _receive(link: socket.socket) -> Order:
+    """Wait for the job; afterwards no descriptor is open but standard ones, the payload and the pool's pipe.
+
+    Raises:
+        ValueError: the fork server has ended, or sent something else.
+    """
+    packet, ancillary, _, _ = link.recvmsg(_PACKET, _CONTROL)
+    order = Order.unpack(packet)
+    if order is None or not ancillary:
+        raise ValueError("not an order")
+    os.dup2(_keep(ancillary[0][2][:4]), child.PAYLOAD)
+    os.dup2(_keep(ancillary[0][2][4:8]), child.OUT)
+    os.closerange(child.PAYLOAD + 1, _DESCRIPTORS)
+    return order
+
+
+def _keep(number: bytes) -> int:
+    """A descriptor out of the way of the numbers that a child uses."""
+    descriptor = int.from_bytes(number, sys.byteorder)
+    return descriptor if descriptor > child.PAYLOAD else os.dup2(descriptor, _DESCRIPTORS // 2)

@@ -11,11 +11,13 @@ from gasp_env.config import LEVELS
 from gasp_env.errors import ConfigError, SandboxUnavailable
 from gasp_env.sandbox.guest.namespaces import NOBODY
 from gasp_env.sandbox.local.pool import LocalSandbox
+from gasp_env.sandbox.local.processes import new_mark
+from gasp_env.sandbox.local.slots import default_slots
 from gasp_env.sandbox.local.zygote import Settings, StartError, Zygote
 from gasp_env.sandbox.protocol import SandboxReport
 from gasp_env.types import Job, Limits, Verdict
 
-__all__ = ("default_slots", "open_local")
+__all__ = ("open_local",)
 
 _COMMON = [
     "abc",
@@ -60,16 +62,17 @@ _COMMON = [
     "array",
     "calendar",
     "zlib",
-    "hashlib",
 ]
 """Imported before the fork: a child finds them for free."""
 _STRICT = [
+    "hashlib",
     "asyncio",
     "argparse",
     "base64",
     "binascii",
     "collections",
     "concurrent.futures",
+    "concurrent.futures.thread",
     "csv",
     "difflib",
     "graphlib",
@@ -79,6 +82,8 @@ _STRICT = [
     "ipaddress",
     "locale",
     "logging",
+    "pickle",
+    "platform",
     "pprint",
     "secrets",
     "selectors",
@@ -97,6 +102,12 @@ _FIXES = {
     "landlock_* calls",
     "L1": "allow seccomp filters (CONFIG_SECCOMP_FILTER) on a machine with x86_64 or aarch64",
 }
+_OTHER_SYSTEMS = {
+    "win32": "the local sandbox needs Linux: Windows has neither seccomp nor Landlock; run gasp-env inside WSL 2 or a Linux "
+    "container, or use a remote sandbox",
+    "darwin": "the local sandbox needs Linux: macOS has neither seccomp nor Landlock, and Seatbelt profiles alone are not "
+    "enough for hostile code; run gasp-env inside a Linux container or virtual machine, or use a remote sandbox",
+}
 _PROBE = """
 import os, socket
 def attempt(action, *args):
@@ -108,7 +119,8 @@ def attempt(action, *args):
 def f(path):
     return attempt(os.stat, path), attempt(os.listdir, "/"), attempt(open, path), attempt(socket.socket)
 """
-_HERE = str(Path(__file__).resolve())
+_HERE = str(next(path for path in (Path(__file__).resolve(), *Path(__file__).resolve().parents) if path.exists()))
+"""This file, or the archive that it is in: something that exists and that no program may read."""
 _HELD = {"L3": "(F,F,F,F)", "L2": "(T,F,F,F)", "L1": "(F,F,F,F)", "L0": "(T,T,T,T)"}
 
 
@@ -125,7 +137,7 @@ async def open_local(
     Args:
         require: least level to accept: L3, L2, L1 or L0 (`SandboxReport.level`).
         allow_unsafe: accept any level, even none but resource limits.
-        slots: children at a time; None: one less than the cores this process may use.
+        slots: children at a time; None: what cores, quota and memory allow (`default_slots`).
         site_packages: let programs import this environment's packages, such as numpy, read-only.
         level: try this one and no other.
 
@@ -137,7 +149,7 @@ async def open_local(
         if value not in LEVELS:
             raise ConfigError(f"{name}: is {value!r}, must be one of {', '.join(LEVELS)}")
     if not sys.platform.startswith("linux"):
-        raise SandboxUnavailable(f"the local sandbox needs Linux, this is {sys.platform}; use a remote backend")
+        raise SandboxUnavailable(_OTHER_SYSTEMS.get(sys.platform, f"the local sandbox needs Linux, not {sys.platform}"))
     enough = LEVELS[: LEVELS.index("L0" if allow_unsafe else require) + 1]
     reasons: list[str] = []
     for candidate in enough if level is None else (level,) if level in enough else ():
@@ -176,19 +188,6 @@ async def _probe(sandbox: LocalSandbox) -> str | None:
     return f"a probe found a gap: {test.value}, expected at most {want}" if gap else None
 
 
-def default_slots() -> int:
-    """One less than the cores that this process may use, at least one."""
-    return max(1, min(len(os.sched_getaffinity(0)) - 1, _cgroup_cores()))
-
-
-def _cgroup_cores() -> int:
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, int(quota) // int(period))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        return sys.maxsize
-
-
 def _settings(level: str, *, site_packages: bool) -> Settings:
     user = NOBODY if os.geteuid() == 0 and _open_to_all(sysconfig.get_path("stdlib")) else None
     return Settings(
@@ -198,6 +197,7 @@ def _settings(level: str, *, site_packages: bool) -> Settings:
         user=user,
         site_packages=_site_packages() if site_packages else (),
         preload=tuple(_COMMON + (_STRICT if level == "L1" else []) + (["numpy"] if site_packages else [])),
+        mark=new_mark(),
     )
 
 

@@ -5,8 +5,8 @@ machine does wrong is `Verdict.SANDBOX_FAILURE`, after one retry on a fresh zygo
 """
 
 import asyncio
-import json
 import logging
+import marshal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -15,7 +15,8 @@ from typing import Self
 from gasp_env.errors import SandboxUnavailable
 from gasp_env.sandbox.guest.wire import Order, Report
 from gasp_env.sandbox.local.frames import FrameReader
-from gasp_env.sandbox.local.settle import failure, settle
+from gasp_env.sandbox.local.processes import find_strays
+from gasp_env.sandbox.local.settle import failure, settle, wall_limit
 from gasp_env.sandbox.local.zygote import Settings, StartError, Zygote, ZygoteLost
 from gasp_env.sandbox.protocol import SandboxReport
 from gasp_env.types import Job, JobOutcome, TestOutcome, Verdict
@@ -73,6 +74,7 @@ class LocalSandbox:
     def __init__(self, settings: Settings, report: SandboxReport, first: Iterable[tuple[int, Zygote]] = ()) -> None:
         """Take over ``first``, zygotes (by hash seed) that already run."""
         self._report = report
+        self._mark = settings.mark
         self._slots = [_Slot(settings) for _ in range(report.slots)]
         self._slots[0].zygotes.update(first)
         self._free: asyncio.LifoQueue[_Slot] = asyncio.LifoQueue()
@@ -118,6 +120,11 @@ class LocalSandbox:
                 task.add_done_callback(self._running.discard)
         return [outcome for outcome in outcomes if outcome is not None]
 
+    def strays(self) -> frozenset[int]:
+        """Ids of processes of this pool that are none of its fork servers; while no job runs there must be none."""
+        servers = (zygote.process.pid for slot in self._slots for zygote in slot.zygotes.values())
+        return find_strays(self._mark, servers)
+
     async def close(self) -> None:
         """End every process of the sandbox; runs still under way are cancelled."""
         self._closed = True
@@ -145,21 +152,19 @@ class LocalSandbox:
             self._free.put_nowait(slot)
 
     async def _run_in(self, slot: _Slot, job: Job) -> JobOutcome:
-        usage, outcomes, seed, clean = _Usage(), list[TestOutcome](), job.hash_seed % _SEEDS, False
-        try:
+        usage, outcomes, seed = _Usage(), list[TestOutcome](), job.hash_seed % _SEEDS
+        try:  # a cancelled child is killed by its zygote, which stays
             zygote = await slot.zygote(seed)
             while len(outcomes) < len(job.inputs):
                 settled, by_us = await _fork(zygote, job, len(outcomes), usage)
-                if by_us:
-                    return self._outcome((*outcomes, *settled), usage)
                 outcomes += settled
-            clean = True
-        except (ZygoteLost, StartError) as error:
+                if by_us:
+                    slot.drop(seed)
+                    break
+        except (ZygoteLost, StartError, OSError) as error:
+            slot.drop(seed)
             left = len(job.inputs) - len(outcomes)
             outcomes += [failure(f"{type(error).__name__}: {error}")] * left
-        finally:
-            if not clean:  # lost, failed or cancelled: it may still run the child
-                slot.drop(seed)
         return self._outcome(tuple(outcomes), usage)
 
     def _outcome(self, tests: tuple[TestOutcome, ...], usage: _Usage) -> JobOutcome:
@@ -176,18 +181,20 @@ class LocalSandbox:
 async def _fork(zygote: Zygote, job: Job, start: int, usage: _Usage) -> tuple[tuple[TestOutcome, ...], bool]:
     """Run the tests from ``start`` in one child; fewer outcomes than tests if it died."""
     limits = job.limits
-    left = limits.job_cpu_s - usage.cpu_s
+    left, left_wall = limits.job_cpu_s - usage.cpu_s, wall_limit(limits.job_cpu_s) - usage.wall_s
     tests = len(job.inputs) - start
-    if left <= 0:
-        return (TestOutcome(verdict=Verdict.SKIPPED, error="job_cpu"),) * tests, False
+    if left <= 0 or left_wall <= 0:
+        cause = "job_cpu" if left <= 0 else "job_wall"
+        return (TestOutcome(verdict=Verdict.SKIPPED, error=cause),) * tests, False
     payload = _payload(job, start)
     reader = FrameReader(tests=tests, output_bytes=limits.output_bytes)
     longest = max((4 * len(text) for text in job.inputs[start:]), default=0)
     order = Order(
         serial=0,
         cpu_s=limits.cpu_s,
-        wall_s=2 * limits.cpu_s + 2,
+        wall_s=wall_limit(limits.cpu_s),
         job_cpu_s=left,
+        job_wall_s=left_wall,
         memory_bytes=limits.memory_mb << 20,
         file_bytes=max(limits.output_bytes, longest) + 1,
     )
@@ -207,7 +214,7 @@ def _payload(job: Job, start: int) -> bytes:
         "seed": job.hash_seed % _SEEDS,
         "output_bytes": job.limits.output_bytes,
     }
-    return json.dumps(facts).encode()
+    return marshal.dumps(facts, 2)  # read by the harness alone, before the program runs
 
 
 def _refusal(job: Job) -> TestOutcome | None:

@@ -8,7 +8,7 @@ from gasp_env.sandbox.guest.wire import Cause, Report
 from gasp_env.sandbox.local.frames import FrameError, FrameReader
 from gasp_env.types import Limits, TestOutcome, Verdict
 
-__all__ = ("SKIPPED", "Settled", "failure", "settle")
+__all__ = ("SKIPPED", "Settled", "failure", "settle", "wall_limit")
 
 SKIPPED = TestOutcome(verdict=Verdict.SKIPPED)
 _NEAR_LIMIT = 0.9
@@ -23,6 +23,11 @@ class Settled:
     """From the first test it was given; fewer than that if more forks are due."""
     by_us: bool = False
     """The sandbox itself failed: try on another worker."""
+
+
+def wall_limit(cpu_s: float) -> float:
+    """Seconds on the clock for so many of CPU time: generous, because a loaded machine must not make programs fail."""
+    return 2 * cpu_s + 2
 
 
 def failure(cause: str) -> TestOutcome:
@@ -50,9 +55,9 @@ def settle(reader: FrameReader, report: Report, fault: FrameError | None, limits
     failed = any(test.verdict is not Verdict.OK for test in outcomes)
     if missing and not (stop and failed):
         death = _death(reader, report, fault, limits)
-        hopeless = not reader.ready or death.verdict is Verdict.PROTOCOL_ERROR
+        hopeless = not reader.ready or fault is not None or death.verdict is Verdict.PROTOCOL_ERROR
         outcomes += [death] * (missing if hopeless and not stop else 1)
-        if cause is Cause.JOB_CPU and not stop:
+        if cause in (Cause.JOB_CPU, Cause.JOB_WALL) and not stop:
             outcomes += [SKIPPED] * (reader.tests - len(outcomes))
     if stop:
         outcomes = _stopped(outcomes, reader.tests)
@@ -70,7 +75,7 @@ def _death(reader: FrameReader, report: Report, fault: FrameError | None, limits
     cause = Cause(report.cause)
     if fault is not None:
         return TestOutcome(verdict=fault.verdict, error=fault.what)
-    if cause in (Cause.CPU, Cause.WALL, Cause.JOB_CPU):
+    if cause in (Cause.CPU, Cause.WALL, Cause.JOB_CPU, Cause.JOB_WALL):
         return TestOutcome(verdict=Verdict.TIMEOUT, error=cause.name.lower())
     if reader.done:
         return TestOutcome(verdict=Verdict.PROTOCOL_ERROR, error="done before every test was reported")

@@ -6,14 +6,13 @@ import json
 import os
 import socket
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from gasp_env.sandbox.bundle import source
 from gasp_env.sandbox.guest.wire import KILL, PROGRESS, Order, Report, note
 from gasp_env.sandbox.local.frames import FrameError, FrameReader
+from gasp_env.sandbox.local.launch import Settings, StartError, end, last_words, spawn
 
 __all__ = ("Settings", "StartError", "Zygote", "ZygoteLost")
 
@@ -22,27 +21,9 @@ START_S = 30.0
 GRACE_S = 5.0
 """Beyond a test's wall limit, without a report or progress: the zygote is lost."""
 PROGRESS_S = 0.05
-_CHUNK = 1 << 16
-_RUN = "import os,sys;exec(os.pread(int(sys.argv[1]),1<<24,0).decode())"
-_ZONES = ("UTC0", "GAP-13:37")
-"""TZ of the two kinds; the second is another day for half of the time."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What a zygote is started with."""
-
-    namespaces: bool
-    landlock: bool
-    seccomp: bool
-    user: int | None = None
-    """User id of children; None keeps the zygote's."""
-    site_packages: tuple[str, ...] = ()
-    preload: tuple[str, ...] = ()
-
-
-class StartError(Exception):
-    """A zygote could not be started; the message says which step was refused."""
+LAZY_S = 0.02
+"""Output is looked at after this long, or at the end: a quick job costs the event loop one wake-up, not one a test."""
+_CHUNK = 1 << 18
 
 
 class ZygoteLost(Exception):  # noqa: N818 - an event, not a mistake
@@ -58,6 +39,8 @@ class Zygote:
     facts: dict[str, Any]
     serial: int = 0
     jobs: int = 0
+    current: "_Run | None" = None
+    """The last run; after a cancellation it may not have ended yet."""
 
     @classmethod
     async def start(cls, settings: Settings, *, seed: int) -> "Zygote":
@@ -70,29 +53,28 @@ class Zygote:
         Raises:
             StartError: it is not ready.
         """
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        ours.settimeout(0)
-        log = os.memfd_create("log", os.MFD_CLOEXEC)
-        process = None
+        log, process = -1, None
+        ours, theirs = _socket_pair()
         try:
-            with theirs:
-                process = _spawn(settings, seed, theirs, log)
-            async with asyncio.timeout(START_S):
-                answer = await asyncio.get_running_loop().sock_recv(ours, 4096)
-            facts: dict[str, Any] = json.loads(answer) if answer else {"error": _tail(log)}
-            if "error" in facts:
-                raise StartError(str(facts["error"]))  # noqa: TRY301 - ended like any other failure to start
+            log = os.memfd_create("log", os.MFD_CLOEXEC)
+            process = spawn(settings, seed, theirs, log)
+            theirs.close()
+            facts = await _first_words(ours, log)
         except BaseException as error:
-            _end(process, ours)
+            end(process, ours)
             if isinstance(error, TimeoutError | OSError):
                 raise StartError(f"{type(error).__name__}: {error}") from None
             raise
         finally:
-            os.close(log)
-        return cls(process, ours, facts)
+            theirs.close()
+            if log >= 0:
+                os.close(log)
+        made = cls(process, ours, facts)
+        asyncio.get_running_loop().add_reader(ours, made.on_control)
+        return made
 
     async def run(self, payload: bytes, order: Order, reader: FrameReader) -> tuple[Report, FrameError | None]:
-        """Run one child to its end.
+        """Run one child to its end; cancelling kills the child and leaves the zygote fit for the next.
 
         Args:
             payload: what the child is told.
@@ -105,58 +87,62 @@ class Zygote:
         Raises:
             ZygoteLost: there is no report; end this zygote.
         """
+        await self._idle()
         self.serial += 1
         self.jobs += 1
-        run = _Run(self.control, order._replace(serial=self.serial), reader)
+        run = self.current = _Run(self.control, order._replace(serial=self.serial), reader)
         try:
             run.begin(payload)
-            return await run.wait(), run.fault
+            return await run.wait()
         finally:
             run.end()
 
+    async def _idle(self) -> None:
+        """Wait for the end of a child that was given up."""
+        if self.current is not None and not self.current.report.done():
+            done, _ = await asyncio.wait((self.current.report,), timeout=GRACE_S)
+            if not done:
+                raise ZygoteLost("a cancelled child did not end")
+
+    def on_control(self) -> None:
+        """Take a packet of the control socket."""
+        try:
+            packet = self.control.recv(256)
+        except BlockingIOError:
+            return
+        except OSError:
+            packet = b""
+        if not packet:
+            asyncio.get_running_loop().remove_reader(self.control)
+        if self.current is not None:
+            self.current.on_report(packet)
+
     def stop(self) -> None:
         """End the process and everything below it."""
-        _end(self.process, self.control)
+        if self.control.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self.control)
+        end(self.process, self.control)
+        if self.current is not None:
+            self.current.on_report(b"")
 
 
-def _spawn(settings: Settings, seed: int, control: socket.socket, log: int) -> "subprocess.Popen[bytes]":
-    config = {name: getattr(settings, name) for name in Settings.__slots__}
-    code = os.memfd_create("code", os.MFD_CLOEXEC)
+def _socket_pair() -> tuple[socket.socket, socket.socket]:
     try:
-        os.write(code, source().encode())
-        arguments = [str(code), json.dumps(config), str(control.fileno())]
-        return subprocess.Popen(  # noqa: S603 - our own interpreter and code
-            [sys.executable, "-P", "-s", "-S", "-B", "-c", _RUN, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            pass_fds=(code, control.fileno()),
-            env=_environment(seed),
-            cwd="/",
-            start_new_session=True,
-        )
-    finally:
-        os.close(code)
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    except OSError as error:
+        raise StartError(f"{type(error).__name__}: {error}") from None
+    ours.settimeout(0)
+    return ours, theirs
 
 
-def _environment(seed: int) -> dict[str, str]:
-    """Nothing of ours but where the shared libraries are."""
-    fixed = {"PYTHONHASHSEED": str(seed), "TZ": _ZONES[seed % 2], "LC_ALL": "C.UTF-8", "MALLOC_ARENA_MAX": "2"}
-    threads = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR")}
-    found = os.environ.get("LD_LIBRARY_PATH")
-    return fixed | threads | ({"LD_LIBRARY_PATH": found} if found else {})
-
-
-def _tail(log: int) -> str:
-    text = os.pread(log, 1 << 16, 0).decode("utf-8", "replace").strip()
-    return text.splitlines()[-1] if text else "the process ended at once"
-
-
-def _end(process: "subprocess.Popen[bytes] | None", control: socket.socket) -> None:
-    control.close()
-    if process is not None:
-        process.kill()
-        process.wait()
+async def _first_words(control: socket.socket, log: int) -> dict[str, Any]:
+    """What a zygote says when it is ready, or why it is not."""
+    async with asyncio.timeout(START_S):
+        answer = await asyncio.get_running_loop().sock_recv(control, 4096)
+    facts: dict[str, Any] = json.loads(answer) if answer else {"error": last_words(log)}
+    if "error" in facts:
+        raise StartError(str(facts["error"]))
+    return facts
 
 
 @dataclass(slots=True, eq=False)
@@ -172,60 +158,92 @@ class _Run:
     """When something was last heard."""
     told: float = 0.0
     """When progress was last passed on."""
+    listening: bool = False
+    timer: asyncio.TimerHandle | None = None
     report: "asyncio.Future[Report]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     def begin(self, payload: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        memory = os.memfd_create("payload", os.MFD_CLOEXEC)
-        self.out, far = os.pipe2(os.O_CLOEXEC)
+        theirs: list[int] = []
         try:
-            _write_all(memory, payload)
-            socket.send_fds(self.control, [self.order.pack()], [memory, far])
-        except OSError as error:
+            theirs.append(os.memfd_create("payload", os.MFD_CLOEXEC))
+            self.out, far = os.pipe2(os.O_CLOEXEC)
+            theirs.append(far)
+            _write_all(theirs[0], payload)
+            socket.send_fds(self.control, [self.order.pack()], theirs)
+        except OSError as error:  # the zygote has gone, or this process has no descriptor or memory left
+            self.on_report(b"")
             raise ZygoteLost(str(error)) from None
         finally:
-            os.close(memory)
-            os.close(far)
+            for descriptor in theirs:
+                os.close(descriptor)
         os.set_blocking(self.out, False)
         self.beat = self.told = time.monotonic()
-        loop.add_reader(self.out, self._on_output)
-        loop.add_reader(self.control, self._on_control)
+        self.timer = asyncio.get_running_loop().call_later(LAZY_S, self._listen)
 
-    async def wait(self) -> Report:
-        patience = self.order.wall_s + GRACE_S
-        while True:
-            done, _ = await asyncio.wait((self.report,), timeout=patience)
-            if done:
-                break
-            if time.monotonic() - self.beat >= patience:
-                raise ZygoteLost("no report in time")
-        report = self.report.result()
+    async def wait(self) -> tuple[Report, FrameError | None]:
+        report = await asyncio.shield(self.report)
         if self.fault is None:
             self._drain()
-        return report
+        if self.fault is None and self.reader.unchecked:
+            try:  # on another thread, so that the event loop goes on
+                await asyncio.to_thread(self.reader.check_rest)
+            except FrameError as error:
+                self.fault = error
+        return report, self.fault
 
     def end(self) -> None:
-        loop = asyncio.get_running_loop()
+        """Let go: nothing is read any more, a child that still runs is killed."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self._deafen()
         if self.out >= 0:
-            loop.remove_reader(self.out)
             os.close(self.out)
-        if self.control.fileno() >= 0:
-            loop.remove_reader(self.control)
-        if self.report.done():
+        if not self.report.done():
+            self._tell(KILL)
+        elif not self.report.cancelled():
             self.report.exception()  # seen
+
+    def on_report(self, packet: bytes) -> None:
+        report = Report.unpack(packet)
+        if self.report.done():
+            return
+        if report is None or report.serial != self.order.serial:
+            self.report.set_exception(ZygoteLost("a stray report" if packet else "the zygote ended"))
+            self.report.exception()  # seen, if nobody waits
+        else:
+            self.report.set_result(report)
+
+    def _listen(self) -> None:
+        """The job takes longer: read what it writes, and see that the zygote reports in time."""
+        self.listening = True
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.out, self._on_output)
+        self.timer = loop.call_later(self.order.wall_s + GRACE_S, self._lose_patience)
+
+    def _deafen(self) -> None:
+        if self.listening:
+            self.listening = False
+            asyncio.get_running_loop().remove_reader(self.out)
+
+    def _lose_patience(self) -> None:
+        left = self.beat + self.order.wall_s + GRACE_S - time.monotonic()
+        if left > 0:
+            self.timer = asyncio.get_running_loop().call_later(left, self._lose_patience)
+        elif not self.report.done():
+            self.report.set_exception(ZygoteLost("no report in time"))
 
     def _on_output(self) -> None:
         data = self._read()
         if data is None:
             return
         if not data:
-            asyncio.get_running_loop().remove_reader(self.out)
+            self._deafen()
             return
         before = len(self.reader.outcomes)
         self._feed(data)
         self.beat = time.monotonic()
         if self.fault is not None:
-            asyncio.get_running_loop().remove_reader(self.out)
+            self._deafen()
             self._tell(KILL)
         elif len(self.reader.outcomes) > before and self.beat - self.told > PROGRESS_S:
             self.told = self.beat
@@ -251,22 +269,6 @@ class _Run:
     def _tell(self, kind: bytes) -> None:
         with contextlib.suppress(OSError):  # a lost zygote shows at once as the end of its socket
             self.control.send(note(kind, self.order.serial))
-
-    def _on_control(self) -> None:
-        try:
-            packet = self.control.recv(256)
-        except BlockingIOError:
-            return
-        except OSError:
-            packet = b""
-        report = Report.unpack(packet)
-        if self.report.done():
-            return
-        if report is None or report.serial != self.order.serial:
-            asyncio.get_running_loop().remove_reader(self.control)
-            self.report.set_exception(ZygoteLost("the zygote ended" if not packet else "a stray report"))
-        else:
-            self.report.set_result(report)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:
