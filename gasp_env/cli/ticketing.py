@@ -36,12 +36,33 @@ def _problems(config: Config, goalposts: Sequence[Goalpost]) -> Iterator[Row]:
         yield {"prompt": chat, "label": ticket_text(ticket)}
 
 
+def _skyrl(ticket: Ticket) -> Row:
+    return {"prompt": _placeholder(ticket), "env_class": "gasp", "extra_info": {"ticket": ticket_text(ticket)}}
+
+
+def _verl(ticket: Ticket) -> Row:
+    return {
+        "data_source": "gasp",
+        "prompt": _placeholder(ticket),
+        "agent_name": "gasp",
+        "reward_model": {"style": "rule", "ground_truth": ""},
+        "extra_info": {"ticket": ticket_text(ticket)},
+    }
+
+
+def _placeholder(ticket: Ticket) -> list[dict[str, str]]:
+    """Stands where a trainer wants a chat; what is really asked is drawn when the ticket is played."""
+    return [{"role": "user", "content": ticket.stage.value}]
+
+
 FORMATS: dict[str, Callable[[Config, Sequence[Goalpost]], Iterator[Row]]] = {
     "prompt": lambda config, _: _tickets(config, lambda one: {"prompt": ticket_text(one)}),
     "openrlhf": lambda config, _: _tickets(config, lambda one: {"prompt": one.stage.value, "label": ticket_text(one)}),
     "openrlhf-reward": _problems,
+    "skyrl": lambda config, _: _tickets(config, _skyrl),
+    "verl": lambda config, _: _tickets(config, _verl),
 }
-"""Rows by trainer. ``prompt`` suits those that hand the prompt to our code (TRL, SkyRL); ``openrlhf-reward`` holds whole
+"""Rows by trainer. ``prompt`` suits those that hand the prompt to our code (TRL); ``openrlhf-reward`` holds whole
 problems, for plain RLVR with our reward function."""
 
 

@@ -1,6 +1,7 @@
 """Drivers that play episodes: async, stepping, self-play and replay; and the run folder they write."""
 
 from gasp_env.play.arena import Arena, Draft, Played, Recorder, Seat, Trained
+from gasp_env.play.figures import episode_figures
 from gasp_env.play.joined import RUN_VARIABLE, Joined, join_run, run_folder
 from gasp_env.play.loop import LoopThread
 from gasp_env.play.measure import solve_rates
@@ -9,6 +10,7 @@ from gasp_env.play.run import Manifest, Metrics, RunFolder, Transcript, make_man
 from gasp_env.play.selfplay import Funnel, SelfPlay
 from gasp_env.play.session import CURRICULUM_FILE, Session
 from gasp_env.play.stepper import AsyncStepper, Probes, Step, Stepper
+from gasp_env.play.stepping import StepRun, leave_runs, new_messages, process_run
 from gasp_env.play.tickets import deal_rows, read_ticket, seat_seed, ticket_text
 from gasp_env.play.tokens import TokenSpan, trained_tokens
 
@@ -31,6 +33,7 @@ __all__ = (
     "SelfPlay",
     "Session",
     "Step",
+    "StepRun",
     "Stepper",
     "Tape",
     "TapePolicy",
@@ -39,8 +42,12 @@ __all__ = (
     "Transcript",
     "compare_runs",
     "deal_rows",
+    "episode_figures",
     "join_run",
+    "leave_runs",
     "make_manifest",
+    "new_messages",
+    "process_run",
     "read_ticket",
     "run_folder",
     "seat_seed",
