@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,6 +11,7 @@ from rich.console import Console
 
 from gasp_env import __version__
 from gasp_env.cli.data_options import EvalOptions, GradingOptions, SamplingOptions
+from gasp_env.cli.progress import show_problems
 from gasp_env.errors import ConfigError
 from gasp_env.evaluate import (
     EvalManifest,
@@ -19,6 +20,7 @@ from gasp_env.evaluate import (
     TaskRecord,
     calibrated_cpu_s,
     check_ground_truth,
+    claim_folder,
     goalposts_solved,
     ground_truth,
     paired,
@@ -34,7 +36,7 @@ from gasp_env.policy import OpenAIPolicy, Sampling, open_policy
 from gasp_env.sandbox import open_local
 from gasp_env.tasks import Problem, Source, Window, read_samples
 
-__all__ = ("eval_command", "open_asker", "open_grader", "source_of")
+__all__ = ("eval_command", "open_asker", "open_grader", "same_grading", "source_of")
 
 CPU_S = 6.0
 """Official limit, on a machine of reference speed."""
@@ -92,6 +94,11 @@ async def open_grader(
     return Grader(sandbox, settings), {"backend": report.backend, "level": report.level, "python": report.python}
 
 
+def same_grading(settings: GradeSettings) -> dict[str, object]:
+    """What records of one folder must share; the time limit follows the machine."""
+    return {name: value for name, value in dataclasses.asdict(settings).items() if name != "cpu_s"}
+
+
 async def open_asker(stack: AsyncExitStack, spec: str, options: SamplingOptions) -> Asker:
     """A policy to ask; an endpoint is called once, so that a wrong address shows at once.
 
@@ -114,33 +121,30 @@ async def _evaluate(options: EvalOptions, grading: GradingOptions, sampling: Sam
     source = source_of(options.problems, options.window, options.format, skip_bad=options.skip_bad_rows)
     async with AsyncExitStack() as stack:
         answers = read_samples(options.samples) if options.samples else None
+        set_hash, total = problems_hash(_first(source, options))
         grader, sandbox = await open_grader(stack, grading, console)
-        truth = (0, list[str]())
-        if not options.no_references:
-            truth = await ground_truth(grader, _first(source, options))
-            console.print(_told(*truth))
-            check_ground_truth(*truth, force=options.force)
+        truth = await _truth(grader, source, options, console, total)
+        made = {
+            "data set": set_hash,
+            "answers": options.policy or str(options.samples),
+            "sampling": dataclasses.asdict(sampling) if options.policy else None,
+            "n": options.n if options.policy else None,
+            "grading": same_grading(grader.settings),
+        }
+        claim_folder(options.out, made)
         asker = answers if answers is not None else await open_asker(stack, options.policy or "", sampling)
-        run = Evaluation(
-            folder=options.out,
-            grader=grader,
-            answers=asker,
-            n=options.n,
-            concurrency=options.concurrency,
-        )
-        records = await run.run(_first(source, options))
-    if run.missing:
-        console.print(f"{len(run.missing)} problems have no saved samples, e.g. {', '.join(run.missing[:3])}")
-    for reason in sorted({one.reason for one in source.refused}):
-        ids = [one.id or one.where for one in source.refused if one.reason == reason]
-        console.print(f"refused, {reason}: {len(ids)} rows, e.g. {', '.join(ids[:3])}")
+        run = Evaluation(folder=options.out, grader=grader, answers=asker, n=options.n, concurrency=options.concurrency)
+        with show_problems(console, "problems", total) as step:
+            run.progress = lambda one: step(f"{one.id}: {one.rate.solved} of {one.rate.n} right")
+            records = await run.run(_first(source, options))
+    _tell_left_out(console, source, run.missing)
     manifest = EvalManifest(
         problems=options.problems,
-        problems_hash=problems_hash(_first(source, options)),
+        problems_hash=set_hash,
         answers=options.policy or str(options.samples),
         settings={
             "grading": dataclasses.asdict(grader.settings),
-            "sampling": dataclasses.asdict(sampling) if options.policy else None,
+            "sampling": made["sampling"],
             "n": options.n,
             "window": options.window,
         },
@@ -148,15 +152,34 @@ async def _evaluate(options: EvalOptions, grading: GradingOptions, sampling: Sam
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         sandbox=sandbox,
         versions=versions(),
-        ground_truth=(truth[0] - len(truth[1]), truth[0]),
+        ground_truth=truth,
     )
-    return write_report(
-        options.out,
-        manifest,
-        summarize(records, options.k),
-        compared=(str(options.baseline or ""), _compared(options, records)),
-        solved=_solved(options, records),
-    )
+    found, compared = summarize(records, options.k), _compared(options, records)
+    solved = _solved(options, records)
+    return write_report(options.out, manifest, found, compared=(str(options.baseline or ""), compared), solved=solved)
+
+
+async def _truth(grader: Grader, source: Source, options: EvalOptions, console: Console, total: int) -> tuple[int, int]:
+    """Run the references: how many pass their own tests, of how many.
+
+    Raises:
+        DataError: too few, and not forced.
+    """
+    if options.no_references:
+        return 0, 0
+    with show_problems(console, "references", total) as step:
+        count, bad = await ground_truth(grader, _first(source, options), lambda one: step(one.id))
+    console.print(_told(count, bad))
+    check_ground_truth(count, bad, force=options.force)
+    return count - len(bad), count
+
+
+def _tell_left_out(console: Console, source: Source, missing: Sequence[str]) -> None:
+    if missing:
+        console.print(f"{len(missing)} problems have no saved samples, e.g. {', '.join(missing[:3])}")
+    for reason in sorted({one.reason for one in source.refused}):
+        ids = [one.id or one.where for one in source.refused if one.reason == reason]
+        console.print(f"refused, {reason}: {len(ids)} rows, e.g. {', '.join(ids[:3])}")
 
 
 def _first(source: Iterable[Problem], options: EvalOptions) -> Iterator[Problem]:

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from gasp_env import __version__
 from gasp_env.cli.data_options import GradingOptions, MineOptions, SamplingOptions
-from gasp_env.cli.evaluating import open_asker, open_grader, source_of
+from gasp_env.cli.evaluating import open_asker, open_grader, same_grading, source_of
+from gasp_env.cli.progress import show_passes
 from gasp_env.errors import ConfigError, DataError
-from gasp_env.evaluate import problems_hash, record
+from gasp_env.evaluate import claim_folder, problems_hash, record
 from gasp_env.mine import (
     Answers,
     Checkpoint,
@@ -76,7 +77,6 @@ async def _mine(options: MineOptions, plan: Plan, grading: GradingOptions, sampl
         console.print(f"guard: {guard.add_all(Source(path=path))} problems of {path}")
     async with AsyncExitStack() as stack:
         grader, _ = await open_grader(stack, grading, console)
-        options.out.mkdir(parents=True, exist_ok=True)
         settings: dict[str, object] = {
             "grading": dataclasses.asdict(grader.settings),
             "sampling": dataclasses.asdict(sampling),
@@ -84,7 +84,12 @@ async def _mine(options: MineOptions, plan: Plan, grading: GradingOptions, sampl
             "keep_errata": options.keep_errata,
             "guard": options.guard,
         }
-        _same_run(options, source, settings)
+        facts = {
+            "data set": problems_hash(source)[0],
+            "sampling": settings["sampling"],
+            "grading": same_grading(grader.settings),
+        }
+        claim_folder(options.out, facts)
         miner = Miner(
             plan=plan,
             problems=source,
@@ -93,31 +98,10 @@ async def _mine(options: MineOptions, plan: Plan, grading: GradingOptions, sampl
             open=lambda checkpoint: _open(checkpoint, sampling),
             evidence=Lines(options.out / "evidence.jsonl", Evidence),
             concurrency=options.concurrency,
-            progress=lambda name, asked, left: console.print(f"{name}: {asked} asked, {left} left"),
+            progress=stack.enter_context(show_passes(console)),
         )
         await miner.run()
     return _write(options, source, miner, settings)
-
-
-def _same_run(options: MineOptions, source: Source, settings: dict[str, object]) -> None:
-    """Refuse to mix the evidence of two settings; a new checkpoint or round may be added.
-
-    Raises:
-        ConfigError: the folder holds evidence of other settings or another data set.
-    """
-    facts = {
-        "problems_hash": problems_hash(source),
-        "sampling": settings["sampling"],
-        "grading": {k: v for k, v in _as_dict(settings["grading"]).items() if k != "cpu_s"},
-    }
-    text, file = msgspec.json.encode(facts), options.out / "run.json"
-    if file.exists() and file.read_bytes() != text:
-        raise ConfigError(f"{options.out}: holds evidence of another data set or other settings; name another folder")
-    write_atomic(file, text)
-
-
-def _as_dict(value: object) -> dict[str, object]:
-    return msgspec.convert(value, dict[str, object])
 
 
 @asynccontextmanager
@@ -152,7 +136,7 @@ def _write(options: MineOptions, source: Source, miner: Miner, settings: dict[st
         gasp_env=__version__,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         problems=options.problems,
-        problems_hash=problems_hash(source),
+        problems_hash=problems_hash(source)[0],
         window=str(source.window),
         settings=settings,
         refused={one.id or one.where: one.reason.value for one in rows} | miner.refused,

@@ -6,7 +6,7 @@ from gasp_env.evaluate.records import EvalManifest, Samples, TaskRecord
 from gasp_env.evaluate.run import Evaluation, check_ground_truth, ground_truth, problems_hash, record
 from gasp_env.evaluate.summary import KS, Estimate, Paired, Summary, goalposts_solved, paired, summarize
 from gasp_env.evaluate.table import comparison_table, summary_table
-from gasp_env.evaluate.write import read_records, write_report
+from gasp_env.evaluate.write import claim_folder, read_records, write_report
 
 __all__ = (
     "KS",
@@ -19,6 +19,7 @@ __all__ = (
     "TaskRecord",
     "calibrated_cpu_s",
     "check_ground_truth",
+    "claim_folder",
     "comparison_table",
     "goalposts_solved",
     "ground_truth",

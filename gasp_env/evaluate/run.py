@@ -60,7 +60,7 @@ class Evaluation:
         async for one in self._each(problems, done, asked, samples):
             if one.id not in done:
                 tasks.append([one])
-                self.progress(one)
+            self.progress(one)
             found.append(one)
         if not found:
             raise ConfigError("evaluation: no problem has samples; do the ids of the samples and the problems agree?")
@@ -150,14 +150,22 @@ def _every_test(judged: Iterable[Graded | None]) -> tuple[tuple[str, ...], ...]:
     return tuple(() if one is None else tuple(verdict.value for verdict in one.verdicts) for one in judged)
 
 
-async def ground_truth(grader: Grader, problems: Iterable[Problem]) -> tuple[int, list[str]]:
+async def ground_truth(
+    grader: Grader, problems: Iterable[Problem], progress: Callable[[Problem], None] = lambda _: None
+) -> tuple[int, list[str]]:
     """Run the references under the same settings.
+
+    Args:
+        grader: with the settings.
+        problems: those without a reference are passed over.
+        progress: told of every problem.
 
     Returns:
         How many there are, and the ids of those that fail their own tests.
     """
     bad, count = list[str](), 0
     for problem in problems:
+        progress(problem)
         if problem.reference is None or Flag.NO_TESTS in problem.flags:
             continue
         count += 1
@@ -185,10 +193,11 @@ def check_ground_truth(count: int, bad: list[str], *, force: bool) -> None:
         )
 
 
-def problems_hash(problems: Iterable[Problem]) -> str:
-    """Content hash of ids, statements, tests and checks in their order."""
-    digest = sha256()
+def problems_hash(problems: Iterable[Problem]) -> tuple[str, int]:
+    """Content hash of ids, statements, tests and checks in their order, and how many problems there are."""
+    digest, count = sha256(), 0
     for one in problems:
+        count += 1
         for text in (
             one.id,
             one.statement,
@@ -196,4 +205,4 @@ def problems_hash(problems: Iterable[Problem]) -> str:
             *(part for test in one.tests for part in (test.input, test.output)),
         ):
             digest.update(text.encode("utf-8", "surrogatepass") + b"\0")
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()[:16], count

@@ -13,7 +13,27 @@ from gasp_env.evaluate.summary import Paired, Summary
 from gasp_env.evaluate.table import comparison_table, solved_table, summary_table
 from gasp_env.play.lines import Lines, write_atomic
 
-__all__ = ("read_records", "write_report")
+__all__ = ("claim_folder", "read_records", "write_report")
+
+
+def claim_folder(folder: Path, facts: Mapping[str, object]) -> None:
+    """Say in ``run.json`` what the lines of a folder were made with.
+
+    Args:
+        folder: made if it is not there.
+        facts: what a run that goes on there must share.
+
+    Raises:
+        ConfigError: it holds lines made with something else; names what differs.
+        StoreError: the folder can't be written.
+    """
+    text, file = msgspec.json.encode(facts), folder / "run.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    if file.exists() and file.read_bytes() != text:
+        old, new = msgspec.json.decode(file.read_bytes()), msgspec.json.decode(text)
+        other = ", ".join(name for name in new if old.get(name) != new[name])
+        raise ConfigError(f"{folder}: holds a run with another {other}; name another folder with --out")
+    write_atomic(file, text)
 
 
 def read_records(folder: Path) -> list[TaskRecord]:

@@ -58,8 +58,8 @@ class Miner:
     open: Opener
     evidence: Lines[Evidence]
     concurrency: int = 8
-    progress: Callable[[str, int, int], None] | None = None
-    """Told the pass's name, problems asked and problems left."""
+    progress: Callable[[str, int, int], None] = lambda _name, _asked, _left: None
+    """Told the pass's name, problems asked and problems left; after each problem, and at the end of the pass."""
     tallies: dict[str, Tally] = field(default_factory=dict[str, Tally])
     refused: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -93,8 +93,8 @@ class Miner:
                 async for name in self._each(checkpoint, target, answers, chain((first,), due)):
                     asked += 1
                     left += self.tallies[name].solved_by is None
-        if self.progress is not None:
-            self.progress(f"{checkpoint.key} to {target}", asked, left)
+                    self.progress(f"{checkpoint.key} to {target}", asked, left)
+        self.progress(f"{checkpoint.key} to {target}", asked, left)
 
     async def _each(
         self, checkpoint: Checkpoint, target: int, answers: Answers, due: Iterable[Problem]

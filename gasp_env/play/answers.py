@@ -1,6 +1,5 @@
 """Real problems put to a policy outside of an episode: the prompt, the samples, and the program in an answer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gasp_env.config import Rules
@@ -11,7 +10,7 @@ from gasp_env.policy import Policy, Sampling
 from gasp_env.tasks import Problem
 from gasp_env.types import Goalpost, Message, RealTask, Role
 
-__all__ = ("Asker", "extracted", "prompt_for", "solved_of")
+__all__ = ("Asker", "extracted", "prompt_for")
 
 
 def prompt_for(problem: Problem, style: str = "instruct") -> tuple[Message, ...]:
@@ -70,9 +69,3 @@ class Asker:
             prompt_for(problem, self.style), n=n, role=Role.STUDENT, sampling=replace(self.sampling, seed=seed)
         )
         return [None if one is None else one.text for one in found]
-
-
-def solved_of(flags: Sequence[bool | None]) -> tuple[int, int]:
-    """Solved and counted samples; masked ones count neither way."""
-    known = [flag for flag in flags if flag is not None]
-    return sum(known), len(known)

@@ -115,7 +115,7 @@ def test_a_policy_is_asked_and_mined(capsys, tmp_path, problems):
     assert run(capsys, "mine", "--problems", problems, *options)[0] == 0
     assert (tmp_path / "m" / "evidence.jsonl").read_bytes() == before
     code, _, err = run(capsys, "mine", "--problems", problems, *options, "--temperature", 0.5)
-    assert code == 2 and "other settings" in err
+    assert code == 2 and "another sampling" in err
 
 
 def test_mining_from_saved_answers_with_a_guard(capsys, tmp_path, problems):
