@@ -5,7 +5,7 @@ Every extension beyond the paper is a field here that is off in that profile.
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, cast, get_type_hints
@@ -104,9 +104,13 @@ class Config:
     """K: questions shown to the unguided proposer."""
     lease_s: float = 1800.0
     """Seconds after which a handed-out task returns to the queue."""
+    sandbox: str = "local"
+    """Backend: local, e2b, docker or podman (also ``podman:IMAGE``)."""
     require_level: str = "L2"
     """Least sandbox level; lower needs ``allow_unsafe``."""
     allow_unsafe: bool = False
+    guard: tuple[str, ...] = ()
+    """Extension: evaluation data sets that no accepted question may resemble, nor a lift quote its goalpost; empty is off."""
 
 
 PROFILES: dict[str, Config] = {
@@ -229,6 +233,13 @@ def _typed(name: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - from TOML
         return float(value)
     if kind == float | None:
         return None if value in ("none", "null") else _typed(name, value, float)
+    if kind == tuple[str, ...]:
+        return tuple(_typed(name, item, str) for item in _listed(value))
     if type(value) is not kind:
         raise ConfigError(f"{name}: is {value!r} ({type(value).__name__}), must be {getattr(kind, '__name__', kind)}")
     return value
+
+
+def _listed(value: Any) -> list[Any]:  # noqa: ANN401
+    """One value counts as a list of it."""
+    return [*cast("Iterable[Any]", value)] if type(value) is list else [value]

@@ -25,8 +25,8 @@ from gasp_env.curriculum import deal
 from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
 from gasp_env.play import Arena, LoopThread, Probes, Step, Stepper, run_folder, seat_seed
+from gasp_env.play.parts import guarded, open_box
 from gasp_env.policy import Policy, open_policy
-from gasp_env.sandbox import open_local
 from gasp_env.store import open_curriculum
 from gasp_env.tasks import load_goalposts
 from gasp_env.types import Message, Role, Stage, Ticket
@@ -149,7 +149,7 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         self._config = config or (folder.manifest.config if folder else load_config(None, settings))
         chosen = folder.goalposts() if folder else load_goalposts(str(goalposts))
         loop = self._closing.enter_context(LoopThread())
-        sandbox = loop.run(open_local(require=self._config.require_level, allow_unsafe=self._config.allow_unsafe))
+        sandbox = loop.run(open_box(self._config))
         self._closing.callback(lambda: loop.run(sandbox.close()))
         url = folder.store_url if folder else "memory://"
         self.curriculum = self._closing.enter_context(open_curriculum(url, self._config))
@@ -157,7 +157,8 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         probes = open_policy(policy) if isinstance(policy, str) else policy
         if probes is not None:
             self._closing.callback(lambda: loop.run(probes.close()))
-        arena = Arena(self.curriculum, sandbox, probes, make_embedder("hashing"), self._config)
+        ledger = guarded(self.curriculum, self._config, chosen)
+        arena = Arena(ledger, sandbox, probes, make_embedder("hashing"), self._config)
         self._stepper = Stepper(arena, loop, mode=Probes.SURFACE if probes is None else Probes.POLICY)
 
     def _deal(self) -> Ticket:

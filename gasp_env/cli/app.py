@@ -235,7 +235,7 @@ def check(*, sandbox: str = "local", level: str | None = None) -> int:
     ```
 
     Args:
-        sandbox: Backend to check: local.
+        sandbox: Backend to check: local, e2b, docker or podman (also ``podman:IMAGE``).
         level: Isolation to check: L3, L2 or L1; default: the best that this machine gives.
     """
     from gasp_env.cli.doctor import check_command

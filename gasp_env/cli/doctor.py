@@ -7,17 +7,14 @@ from importlib.util import find_spec
 from rich.console import Console
 from rich.markup import escape
 
-from gasp_env.errors import ConfigError
 from gasp_env.play.run import hardware, versions
-from gasp_env.sandbox import LocalSandbox, SandboxReport, open_local
+from gasp_env.sandbox import SandboxReport, check_backend, open_local, open_sandbox
 from gasp_env.sandbox.corpus import ATTACKS, Finding, run_corpus
-from gasp_env.sandbox.e2b import E2BSandbox, E2BSettings, open_e2b
 from gasp_env.sandbox.local import default_slots, free_memory, slot_bounds
 from gasp_env.types import Limits
 
 __all__ = ("check_command", "doctor_command")
 
-BACKENDS = ("local", "e2b")
 MEANING = {
     "L3": "namespaces, Landlock and seccomp",
     "L2": "Landlock and seccomp",
@@ -69,8 +66,7 @@ def check_command(backend: str, level: str | None = None) -> int:
         SandboxUnavailable: the level can't be had there.
         MissingExtra: the backend's package is not installed.
     """
-    if backend not in BACKENDS:
-        raise ConfigError(f"sandbox: unknown {backend!r}; choose {' or '.join(BACKENDS)}")
+    check_backend(backend)
     console = Console(highlight=False)
     findings = asyncio.run(_attack(backend, level, lambda finding: console.print(_line(finding), soft_wrap=True)))
     through = [finding for finding in findings if finding.problems]
@@ -86,14 +82,11 @@ def _line(finding: Finding) -> str:
 
 
 async def _attack(backend: str, level: str | None, progress: Callable[[Finding], None]) -> list[Finding]:
-    async with await _open(backend, level) as sandbox:
+    sandbox = await open_sandbox(backend, require="L1", level=level, slots=1)
+    try:
         return await run_corpus(sandbox, ATTACKS, progress=progress)
-
-
-async def _open(backend: str, level: str | None) -> LocalSandbox | E2BSandbox:
-    if backend == "e2b":
-        return await open_e2b(E2BSettings(machines=1, level=level or "L1"))
-    return await open_local(require="L1", level=level, slots=1)
+    finally:
+        await sandbox.close()
 
 
 async def _probe() -> SandboxReport:

@@ -34,6 +34,10 @@ class PlayOptions:
     """One setting as key=value, e.g. ``--set rules.rollouts=8``; may be given again and wins over the file."""
     seed: int | None = None
     """Decides every draw of the run."""
+    sandbox: str | None = None
+    """Where programs run: local, e2b, docker or podman (also ``podman:IMAGE``)."""
+    guard: tuple[str, ...] = ()
+    """Evaluation data set that no accepted question may resemble; give it again for more."""
     embedder: str = "hashing"
     """Similarity check: ``hashing`` (built in, needs no model) or ``sentence-transformers:NAME``."""
     resume: bool = False

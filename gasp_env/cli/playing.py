@@ -12,9 +12,9 @@ from gasp_env.config import Config, load_config
 from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
 from gasp_env.play import Arena, Manifest, RunFolder, SelfPlay, Tape, TapePolicy, make_manifest
+from gasp_env.play.parts import guarded, open_box
 from gasp_env.policy import OpenAIPolicy, Policy, open_policy
 from gasp_env.report import print_summary, write_report
-from gasp_env.sandbox import open_local
 from gasp_env.store import open_curriculum
 from gasp_env.tasks import goalposts_hash, load_goalposts
 from gasp_env.types import Goalpost
@@ -54,6 +54,7 @@ def settings(options: PlayOptions) -> Config:
     if options.resume and options.new:
         raise ConfigError("--resume and --new: choose one")
     named = {"profile": options.profile, "seed": None if options.seed is None else str(options.seed)}
+    named |= {"sandbox": options.sandbox, "guard": str(list(options.guard)) if options.guard else None}
     return load_config(options.config, overrides(options.set) | {k: v for k, v in named.items() if v is not None})
 
 
@@ -91,7 +92,7 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
         policy = _closing(stack, _policy(options.policy))
         if isinstance(policy, OpenAIPolicy):
             await policy.check()
-        sandbox = _closing(stack, await open_local(require=config.require_level, allow_unsafe=config.allow_unsafe))
+        sandbox = _closing(stack, await open_box(config))
         manifest = make_manifest(
             config,
             policy=options.policy,
@@ -105,7 +106,7 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
         curriculum = stack.enter_context(open_curriculum(run.store_url, config))
         curriculum.add_goalposts(goalposts)
         report = stack.enter_context(show_progress(console, episodes=options.episodes, quiet=options.quiet))
-        arena = Arena(curriculum, sandbox, policy, make_embedder(options.embedder), config)
+        arena = Arena(guarded(curriculum, config, goalposts), sandbox, policy, make_embedder(options.embedder), config)
         tape = Tape(run.policy_calls) if options.record else None
         game = SelfPlay(arena=arena, run=run, concurrency=options.concurrency, tape=tape, report=report)
         await game.play(options.episodes)

@@ -19,10 +19,11 @@ from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
 from gasp_env.play.arena import Arena, Played
 from gasp_env.play.lines import Lines
+from gasp_env.play.parts import guarded, open_box
 from gasp_env.play.run import RunFolder, Transcript
 from gasp_env.play.tickets import seat_seed
 from gasp_env.policy.protocol import Policy
-from gasp_env.sandbox import Sandbox, open_local
+from gasp_env.sandbox import Sandbox
 from gasp_env.store import open_curriculum
 from gasp_env.types import Ticket
 
@@ -106,13 +107,14 @@ async def join_run(path: Path | str | None = None, *, sandbox: Sandbox | None = 
     """
     run = run_folder(path)
     config = run.manifest.config
-    box = sandbox or await open_local(require=config.require_level, allow_unsafe=config.allow_unsafe)
+    box = sandbox or await open_box(config)
     try:
         curriculum = open_curriculum(run.store_url, config)
         curriculum.add_goalposts(run.goalposts())
+        ledger = guarded(curriculum, config, run.goalposts())
     except BaseException:
         await box.close()
         raise
-    arena = Arena(curriculum, box, None, make_embedder(run.manifest.embedder or "hashing"), config)
+    arena = Arena(ledger, box, None, make_embedder(run.manifest.embedder or "hashing"), config)
     worker = f"{socket.gethostname()}-{os.getpid()}"
     return Joined(run=run, curriculum=curriculum, arena=arena, transcripts=run.worker_transcripts(worker))

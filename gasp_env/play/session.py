@@ -24,11 +24,12 @@ from gasp_env.novelty import make_embedder
 from gasp_env.play.arena import Arena, Draft, Played, Seat, cancel_all
 from gasp_env.play.lines import write_atomic
 from gasp_env.play.loop import LoopThread
+from gasp_env.play.parts import guarded, open_box
 from gasp_env.play.run import Metrics, RunFolder, Transcript, make_manifest
 from gasp_env.play.selfplay import Funnel
 from gasp_env.play.tickets import ticket_text
 from gasp_env.policy.protocol import Policy
-from gasp_env.sandbox import Sandbox, open_local
+from gasp_env.sandbox import Sandbox
 from gasp_env.store import open_curriculum
 from gasp_env.tasks import goalposts_hash
 from gasp_env.types import Goalpost, Task
@@ -93,7 +94,7 @@ class Session:
         closing = ExitStack()
         try:
             loop = closing.enter_context(LoopThread())
-            box = sandbox or loop.run(open_local(require=config.require_level, allow_unsafe=config.allow_unsafe))
+            box = sandbox or loop.run(open_box(config))
             closing.callback(lambda: loop.run(box.close()))
             described = make_manifest(
                 config,
@@ -112,7 +113,7 @@ class Session:
                 closing.enter_context(run.locked())
             curriculum = closing.enter_context(open_curriculum(run.store_url, config))
             curriculum.add_goalposts(chosen)
-            arena = Arena(curriculum, box, None, make_embedder(embedder), config)
+            arena = Arena(guarded(curriculum, config, chosen), box, None, make_embedder(embedder), config)
         except BaseException:
             closing.close()
             raise

@@ -10,7 +10,8 @@ Expected values never enter a sandbox; status, time and memory come from the ker
 (`SandboxReport`), never silently lowered; what the machine does wrong is its own verdict, never a wrong program.
 """
 
+from gasp_env.sandbox.choose import BACKENDS, check_backend, open_sandbox
 from gasp_env.sandbox.local import LocalSandbox, open_local
 from gasp_env.sandbox.protocol import Sandbox, SandboxReport
 
-__all__ = ("LocalSandbox", "Sandbox", "SandboxReport", "open_local")
+__all__ = ("BACKENDS", "LocalSandbox", "Sandbox", "SandboxReport", "check_backend", "open_local", "open_sandbox")

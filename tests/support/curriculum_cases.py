@@ -25,7 +25,7 @@ __all__ = ("fingerprint", "goalpost", "lemma", "question", "refused", "student")
 
 
 def goalpost(number: int) -> Goalpost:
-    case = TestCase(input="1", output="1")
+    case = TestCase(input="1", output="i1;")
     return Goalpost(
         id=f"g{number}", statement=f"problem {number}", style=InputStyle.LITERAL, visible=(case,), hidden=(case,)
     )

@@ -15,13 +15,13 @@ def parts(monkeypatch):
     """What was opened."""
     found = {"policy": Steady(), "sandbox": AffineSandbox()}
 
-    async def open_local(**_):
+    async def open_box(_):
         if isinstance(found["sandbox"], Exception):
             raise found["sandbox"]
         return found["sandbox"]
 
     monkeypatch.setattr("gasp_env.cli.playing.open_policy", lambda _: found["policy"], raising=False)
-    monkeypatch.setattr("gasp_env.cli.playing.open_local", open_local)
+    monkeypatch.setattr("gasp_env.cli.playing.open_box", open_box)
     return found
 
 

@@ -17,7 +17,7 @@ def test_the_paper_profile_has_every_extension_off():
     assert not (rules.reject_same_code or rules.reject_same_behaviour or rules.reject_trivial)
     assert (rules.rollouts, rules.inputs, rules.visible, rules.similarity_threshold) == (10, 10, 5, 0.95)
     assert (rules.lemma_band, rules.lift_band) == (Band(low=3, high=7), Band(low=1, high=5))
-    assert profile("gasp").mix.real == 0
+    assert profile("gasp").mix.real == 0 and profile("gasp").guard == ()
 
 
 def test_toml_and_overrides(tmp_path):
@@ -32,6 +32,13 @@ def test_toml_and_overrides(tmp_path):
 def test_optional_number():
     assert load_config(None, {"rules.similarity_reward": "-0.5"}).rules.similarity_reward == -0.5
     assert load_config(None, {"rules.similarity_reward": "none"}).rules.similarity_reward is None
+
+
+def test_one_path_or_several():
+    assert load_config(None, {"guard": "eval.jsonl"}).guard == ("eval.jsonl",)
+    assert load_config(None, {"guard": '["a.jsonl", "b.jsonl"]'}).guard == ("a.jsonl", "b.jsonl")
+    with pytest.raises(ConfigError, match=r"guard: is 3 .int., must be str"):
+        load_config(None, {"guard": "[3]"})
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from curriculum_cases import goalpost, question
 from gasp_env.config import Config
 from gasp_env.curriculum import Nearest
 from gasp_env.play.guarded import COPY, GuardedLedger
-from gasp_env.tasks import Guard
+from gasp_env.play.parts import guarded
+from gasp_env.tasks import Guard, dump_goalposts
 from gasp_env.types import Axis, LiftTask, RejectReason, Stage, Ticket
 
 STATEMENT = "A wizard sorts his potions by colour and wants to know how many swaps he needs at least."
@@ -52,6 +53,15 @@ def test_a_lift_must_not_hold_the_text_of_its_goalpost_unless_its_lemma_does():
     quoting = replace(lemma, message=STATEMENT)
     assert nearest(lift, task=LiftTask(parent=quoting, axis=Axis.IO), goalposts=(hard,)).cosine == -1
     assert nearest(quoting, goalposts=(hard,)).cosine == -1  # a lemma is made from the statement
+
+
+def test_the_settings_name_evaluation_sets(tmp_path):
+    file = tmp_path / "eval.jsonl"
+    file.write_bytes(dump_goalposts([replace(goalpost(0), id="held-out", statement=STATEMENT)]))
+    ledger = guarded(Plain(), Config(guard=(str(file),)), ())
+    assert "held-out" in ledger.novelty(replace(question(1), message=STATEMENT), None, "", None).nearest_id
+    plain = Plain()
+    assert guarded(plain, Config(), ()) is plain
 
 
 def test_an_arena_plays_behind_a_guard():

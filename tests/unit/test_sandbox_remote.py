@@ -1,5 +1,6 @@
 """Jobs and outcomes on a wire: whole where honest, refused where the far end lies; the archive runs on a bare Python."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gasp_env.errors import ConfigError, SandboxUnavailable
+from gasp_env.sandbox import open_sandbox
 from gasp_env.sandbox.remote.archive import archive
 from gasp_env.sandbox.remote.codec import WireError, dump_jobs, dump_outcome, load_jobs, load_outcomes
 from gasp_env.types import InputStyle, Job, JobOutcome, Limits, TestOutcome, Verdict
@@ -109,3 +112,15 @@ def test_the_archive_runs_on_a_bare_interpreter(tmp_path):
     assert second.tests[0].stdout == "1\n"
     refused = subprocess.run([*command, "-", "L9", "1"], capture_output=True, text=True, check=False)
     assert refused.returncode == 3 and "L9" in json.loads(refused.stdout)["error"]
+
+
+@pytest.mark.parametrize("name", ["firejail", "local:image", "e2b:image", ""])
+def test_a_backend_that_is_not_there_is_named(name):
+    with pytest.raises(ConfigError, match="choose local, e2b, docker, podman"):
+        asyncio.run(open_sandbox(name))
+
+
+def test_an_engine_that_is_not_there_is_one_clear_error(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SandboxUnavailable, match="podman can't be used: FileNotFoundError"):
+        asyncio.run(open_sandbox("podman:python:3.13", slots=1))

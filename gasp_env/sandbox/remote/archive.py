@@ -17,6 +17,7 @@ _PARTS = (
     "values/compare.py",
     "sandbox/__init__.py",
     "sandbox/protocol.py",
+    "sandbox/choose.py",
     "sandbox/bundle.py",
     "sandbox/remote/__init__.py",
     "sandbox/remote/agent.py",
