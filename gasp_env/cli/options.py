@@ -38,6 +38,12 @@ class PlayOptions:
     """Where programs run: local, e2b, docker or podman (also ``podman:IMAGE``)."""
     guard: tuple[str, ...] = ()
     """Evaluation data set that no accepted question may resemble; give it again for more."""
+    temperature: float = 1.0
+    """Sampling temperature."""
+    top_p: float = 1.0
+    """Nucleus sampling."""
+    max_tokens: int = 2048
+    """Most new tokens an answer; the model's context is a limit in any case."""
     embedder: str = "hashing"
     """Similarity check: ``hashing`` (built in, needs no model) or ``sentence-transformers:NAME``."""
     resume: bool = False

@@ -1,6 +1,7 @@
 """``gasp-env play``: open the parts, play, show progress, leave a run folder."""
 
 import asyncio
+import dataclasses
 from contextlib import AsyncExitStack
 from typing import Protocol, TypeVar
 
@@ -13,7 +14,8 @@ from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
 from gasp_env.play import Arena, Manifest, RunFolder, SelfPlay, Tape, TapePolicy, make_manifest
 from gasp_env.play.parts import guarded, open_box
-from gasp_env.policy import OpenAIPolicy, Policy, open_policy
+from gasp_env.policy import OpenAIPolicy, Policy, Sampling, open_policy
+from gasp_env.policy.checks import check_call
 from gasp_env.report import print_summary, write_report
 from gasp_env.store import open_curriculum
 from gasp_env.tasks import goalposts_hash, load_goalposts
@@ -88,6 +90,8 @@ def _run_folder(options: PlayOptions, manifest: Manifest, goalposts: tuple[Goalp
 
 
 async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost, ...], console: Console) -> None:
+    sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
+    check_call(1, sampling)
     async with AsyncExitStack() as stack:
         policy = _closing(stack, _policy(options.policy))
         if isinstance(policy, OpenAIPolicy):
@@ -99,6 +103,7 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
             wave=options.wave,
             goalposts=(str(options.goalposts or "resumed"), goalposts_hash(goalposts), len(goalposts)),
             embedder=options.embedder,
+            sampling=dataclasses.asdict(sampling),
             sandbox={"backend": sandbox.report.backend, "level": sandbox.report.level, "python": sandbox.report.python},
         )
         run = _run_folder(options, manifest, goalposts)
@@ -106,7 +111,14 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
         curriculum = stack.enter_context(open_curriculum(run.store_url, config))
         curriculum.add_goalposts(goalposts)
         report = stack.enter_context(show_progress(console, episodes=options.episodes, quiet=options.quiet))
-        arena = Arena(guarded(curriculum, config, goalposts), sandbox, policy, make_embedder(options.embedder), config)
+        arena = Arena(
+            guarded(curriculum, config, goalposts),
+            sandbox,
+            policy,
+            make_embedder(options.embedder),
+            config,
+            sampling=sampling,
+        )
         tape = Tape(run.policy_calls) if options.record else None
         game = SelfPlay(arena=arena, run=run, concurrency=options.concurrency, tape=tape, report=report)
         await game.play(options.episodes)

@@ -39,7 +39,7 @@ __all__ = ("FORMAT", "Manifest", "Metrics", "RunFolder", "Transcript", "hardware
 
 FORMAT = 1
 """Raised when the layout of a run folder changes."""
-_SAME = ("config", "goalposts_hash", "prompts_hash", "wave")
+_SAME = ("config", "goalposts_hash", "prompts_hash", "sampling", "wave")
 """What a resumed run must share with the run it goes on with."""
 
 
@@ -62,6 +62,8 @@ class Manifest:
     goalposts_count: int
     prompts_hash: str
     embedder: str = ""
+    sampling: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Of the policy; empty: the trainer's own."""
     store: str = ""
     """Address of the curriculum; empty: SQLite in the run folder."""
     sandbox: dict[str, Any] = field(default_factory=dict[str, Any])

@@ -75,6 +75,8 @@ class OpenAIPolicy:
         self._jitter = Random()  # noqa: S311 - spreads retries
         self._single = False
         """The endpoint answers one choice a call."""
+        self._context: int | None = None
+        """Tokens that the model's context holds, where the endpoint says it (vLLM)."""
 
     async def check(self) -> str:
         """Ask which models are served; returns the name of the one that will be asked.
@@ -90,6 +92,7 @@ class OpenAIPolicy:
             self.model = served[0]
         elif served and self.model not in served:
             raise PolicyError(f"{self.url} does not serve {self.model!r}; it serves {', '.join(served[:10])}")
+        self._context = next((_context(one) for one in _dicts(body.get("data")) if one.get("id") == self.model), None)
         return self.model
 
     async def generate(
@@ -112,7 +115,7 @@ class OpenAIPolicy:
         if self.model is None:
             await self.check()
         found: list[Completion | None] = []
-        if not self._single:
+        if not self._single and (n == 1 or sampling.temperature > 0):  # vLLM: greedy sampling has one choice
             found += (await self._ask(messages, n, sampling))[:n]
             self._single = n > 1 and len(found) == 1
         if len(found) == n:
@@ -133,8 +136,9 @@ class OpenAIPolicy:
             "n": n,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
         }
+        if self._context is None or sampling.max_tokens < self._context:
+            body["max_tokens"] = sampling.max_tokens  # vLLM refuses more than the context; without, it is the limit
         if sampling.seed is not None:
             body["seed"] = (sampling.seed + shift) % (1 << 31)
         found: Sequence[Completion] = await self._send(
@@ -215,6 +219,11 @@ def _completion(choice: Mapping[str, Any], prompt_ids: tuple[int, ...] | None) -
 def _dicts(value: object) -> list[dict[str, Any]]:
     items = cast("list[object]", value) if isinstance(value, list) else []
     return [cast("dict[str, Any]", one) for one in items if isinstance(one, dict)]
+
+
+def _context(served: Mapping[str, Any]) -> int | None:
+    length: object = served.get("max_model_len")
+    return length if type(length) is int and length > 0 else None
 
 
 def _ints(value: object) -> tuple[int, ...] | None:

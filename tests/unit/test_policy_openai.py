@@ -11,6 +11,7 @@ from gasp_env.policy import OpenAIPolicy, Sampling
 from gasp_env.types import Message, Role
 
 ASK = [Message(role="user", content="hi")]
+SAMPLING = Sampling(seed=7, max_tokens=9)
 
 
 def choice(text, **more):
@@ -27,13 +28,13 @@ def no_pauses(monkeypatch):
     monkeypatch.setattr("gasp_env.policy.openai.asyncio.sleep", at_once)
 
 
-def generate(answer, *, n=1, **options):
+def generate(answer, *, n=1, context=None, sampling=SAMPLING, **options):
     """Ask an endpoint that is the function ``answer(request body, call number)``."""
     asked = []
 
     def handle(request):
         if request.url.path == "/v1/models":
-            return httpx.Response(200, json={"data": [{"id": "first"}]})
+            return httpx.Response(200, json={"data": [{"id": "first", "max_model_len": context}]})
         asked.append(json.loads(request.content))
         found = answer(asked[-1], len(asked))
         if isinstance(found, Exception):
@@ -43,7 +44,7 @@ def generate(answer, *, n=1, **options):
     async def main():
         policy = OpenAIPolicy("http://here/v1", transport=httpx.MockTransport(handle), **options)
         try:
-            return await policy.generate(ASK, n=n, role=Role.STUDENT, sampling=Sampling(seed=7, max_tokens=9))
+            return await policy.generate(ASK, n=n, role=Role.STUDENT, sampling=sampling)
         finally:
             await policy.close()
 
@@ -67,6 +68,19 @@ def test_what_is_sent_and_read():
             "top_k": 3,
         }
     ]
+
+
+def test_greedy_answers_are_asked_for_one_by_one():
+    """VLLM refuses several choices at temperature 0."""
+    found, asked = generate(lambda *_: {"choices": [choice("a")]}, n=3, sampling=Sampling(temperature=0.0))
+    assert len(found) == 3 and [body["n"] for body in asked] == [1, 1, 1]
+
+
+@pytest.mark.parametrize(("context", "sent"), [(768, None), (769, 768), (None, 768), ("many", 768)])
+def test_a_limit_that_the_context_cannot_hold_is_left_to_the_endpoint(context, sent):
+    answers = {"choices": [choice("a")]}
+    _, asked = generate(lambda *_: answers, context=context, sampling=Sampling(max_tokens=768))
+    assert asked[0].get("max_tokens") == sent
 
 
 def test_an_endpoint_that_ignores_n_is_asked_again_with_other_seeds():
