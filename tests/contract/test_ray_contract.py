@@ -1,4 +1,4 @@
-"""Real Ray on this machine: the log's actor keeps the store's contract; one sandbox actor a node."""
+"""A real Ray cluster of two nodes on this machine: the log's actor keeps the store's contract; one sandbox actor a node."""
 
 import asyncio
 import itertools
@@ -8,9 +8,12 @@ import pytest
 
 ray = pytest.importorskip("ray", reason="pip install 'gasp-env[ray]'")
 
+import ray_worker  # noqa: E402
 import store_worker  # noqa: E402
 from adapter_cases import Script, make_run, summary  # noqa: E402
 from curriculum_cases import goalpost  # noqa: E402
+from ray.cluster_utils import Cluster  # noqa: E402
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
 from gasp_env.adapters.ray import open_node_sandbox  # noqa: E402
 from gasp_env.config import Config  # noqa: E402
@@ -27,14 +30,16 @@ _names = itertools.count()
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     support = str(Path(store_worker.__file__).parent)
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
     ray.init(
-        num_cpus=2,
-        include_dashboard=False,
+        address=made.address,
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": support, "OMP_NUM_THREADS": "1"}},
     )
-    yield
+    yield made
     ray.shutdown()
+    made.shutdown()
 
 
 @pytest.mark.parametrize("disk", [False, True], ids=["memory", "disk"])
@@ -74,6 +79,19 @@ def test_a_dead_actor_is_one_clear_error():
         store.read(0, -1)
     with pytest.raises(StoreError, match="names no actor"):
         open_store("ray://")
+
+
+def test_one_sandbox_a_node():
+    nodes = [one["NodeID"] for one in ray.nodes() if one["Alive"]]
+    work = ray.remote(num_cpus=0.1)(ray_worker.sandbox_of_this_node)
+    asked = [
+        work.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node_id=node, soft=False)).remote(number)
+        for number, node in enumerate(nodes * 3)
+    ]
+    found = ray.get(asked)
+    assert len(nodes) == 2 and {node for node, _, _ in found} == set(nodes)
+    assert len({(node, actor) for node, actor, _ in found}) == 2, "three workers of a node share one"
+    assert [value for _, _, value in found] == [f"i{number + 1:x};" for number in range(6)]
 
 
 def test_the_nodes_sandbox(tmp_path):

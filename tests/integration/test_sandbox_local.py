@@ -2,6 +2,9 @@
 
 import asyncio
 import math
+import shutil
+import subprocess
+import sys
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -132,3 +135,23 @@ def test_the_child_encodes_as_the_parent_does(values):
     (outcome,) = run(Job(program="def f(x): return x", inputs=tuple(map(repr, finite))))
     assert [test.value for test in outcome.tests] == [encode(value) for value in finite]
     assert math.isfinite(outcome.cpu_s)
+
+
+ALONE = """
+import asyncio, sys
+from gasp_env.sandbox import open_local
+from gasp_env.types import Job
+async def main():
+    async with await open_local(level="L2", slots=1) as sandbox:
+        (outcome,) = await sandbox.run([Job(program="import os\\ndef f(x): return os.getuid(), x", inputs=("1",))])
+        print(outcome.tests[0].value, sandbox.report.layers["own_user"])
+asyncio.run(main())
+"""
+
+
+def test_a_rootless_container_that_knows_root_alone_still_has_level_two():
+    command = ["unshare", "--user", "--map-root-user", sys.executable, "-c", ALONE]
+    if shutil.which("unshare") is None or subprocess.run([*command[:3], "true"], check=False).returncode:
+        pytest.skip("user namespaces can't be made here")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["(i0;,i1;)", "False"], done.stderr

@@ -189,7 +189,8 @@ async def _probe(sandbox: LocalSandbox) -> str | None:
 
 
 def _settings(level: str, *, site_packages: bool) -> Settings:
-    user = NOBODY if os.geteuid() == 0 and _open_to_all(sysconfig.get_path("stdlib")) else None
+    nobody = os.geteuid() == 0 and _may_be(NOBODY) and _open_to_all(sysconfig.get_path("stdlib"))
+    user = NOBODY if nobody else None
     return Settings(
         namespaces=level == "L3",
         landlock=level in ("L3", "L2"),
@@ -205,6 +206,21 @@ def _site_packages() -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(Path(path).resolve()) for path in site.getsitepackages()))
 
 
+def _may_be(user: int) -> bool:
+    """True if that user exists here: a rootless container may know root alone."""
+    try:
+        maps = [Path(f"/proc/self/{kind}_map").read_text("ascii") for kind in ("uid", "gid")]
+        groups = Path("/proc/self/setgroups").read_text("ascii").strip() == "allow"
+    except OSError:
+        return True
+    return groups and all(_maps(user, text) for text in maps)
+
+
+def _maps(user: int, text: str) -> bool:
+    ranges = (tuple(map(int, line.split())) for line in text.splitlines())
+    return any(first <= user < first + count for first, _, count in ranges)
+
+
 def _open_to_all(path: str) -> bool:
     """True if every user may read below ``path``: then children of root can run as nobody."""
     place = Path(path).resolve()
@@ -213,7 +229,7 @@ def _open_to_all(path: str) -> bool:
 
 def _report(level: str, slots: int, settings: Settings, reasons: tuple[str, ...]) -> SandboxReport:
     root = os.geteuid() == 0 and settings.user is None and not settings.namespaces
-    note = ("children run as root without capabilities: other users can't read this Python's standard library",)
+    note = "children run as root without capabilities: no other user is there, or it can't read this Python's library"
     return SandboxReport(
         backend="local",
         level=level,
@@ -225,7 +241,7 @@ def _report(level: str, slots: int, settings: Settings, reasons: tuple[str, ...]
             "rlimits": True,
             "own_user": settings.namespaces or settings.user is not None,
         },
-        reasons=reasons + (note if root else ()),
+        reasons=(*reasons, note) if root else reasons,
         slots=slots,
         python=platform.python_version(),
     )
