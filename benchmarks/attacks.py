@@ -71,7 +71,7 @@ def bare(folder: Path, name: str) -> str:
     inner = [python, "-B", "-c", CODE, str(folder), str(folder / "benchmarks"), name]
     try:
         done = subprocess.run(
-            [*wall, "sh", "-c", ALONE, "sh", *inner],
+            [*wall, "bash", "-c", ALONE, "bash", *inner],
             user=NOBODY if os.geteuid() == 0 else None,
             extra_groups=[] if os.geteuid() == 0 else None,
             capture_output=True,
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     file: Path = parser.parse_args().file
     columns = {level: asyncio.run(held(level)) for level in ("L3", "L2", "L1")}
-    with tempfile.TemporaryDirectory(prefix="gasp-env-attacks-") as made:
+    with tempfile.TemporaryDirectory(prefix="gasp-env-attacks-", dir="/var/tmp") as made:
         folder = Path(made)
         folder.chmod(0o755)
         for part in ("gasp_env", "benchmarks"):

@@ -122,7 +122,11 @@ class HostWatch:
 
     def effects(self) -> list[str]:
         """What happened to the canaries since they were set out."""
-        found = [] if self._state() == self._before else ["the canary's folder changed"]
+        try:
+            changed = self._state() != self._before
+        except OSError:  # no longer what it was
+            changed = True
+        found = ["the canary's folder changed"] if changed else []
         for name, one in self._sockets.items():
             if _contacted(one):
                 found.append(f"the {name} listener was reached")
