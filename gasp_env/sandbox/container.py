@@ -134,6 +134,7 @@ class ContainerSandbox:
             "--network=none",
             "--read-only",
             "--cap-drop=ALL",
+            "--user=65534:65534",
             "--security-opt=no-new-privileges",
             "--pids-limit=1024",
         ]

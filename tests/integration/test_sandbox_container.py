@@ -1,12 +1,13 @@
 """The container backend, with a stand-in for the engine that checks its options and runs the agent on this machine."""
 
 import asyncio
+import os
 import sys
 
 import pytest
 
 from gasp_env.errors import SandboxUnavailable
-from gasp_env.sandbox import Sandbox
+from gasp_env.sandbox import Sandbox, open_sandbox
 from gasp_env.sandbox.container import ContainerSettings, open_container
 from gasp_env.types import Job, Verdict
 
@@ -14,7 +15,7 @@ ENGINE = """#!{python}
 import os, sys
 words = sys.argv[1:]
 assert words[:3] == ["run", "--rm", "-i"], words
-for wall in ("--network=none", "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"):
+for wall in ("--network=none", "--read-only", "--cap-drop=ALL", "--user=65534:65534", "--security-opt=no-new-privileges"):
     assert wall in words, wall
 (volume,) = (word for word in words if word.startswith("--volume="))
 path, inside, mode = volume.removeprefix("--volume=").split(":")
@@ -71,3 +72,19 @@ def test_what_is_not_there_is_said(engine):
         play("no-such-engine", JOBS)
     with pytest.raises(SandboxUnavailable, match="L9"):
         play(engine, JOBS, level="L9")
+
+
+@pytest.mark.skipif("GASP_ENV_CONTAINER" not in os.environ, reason="GASP_ENV_CONTAINER names no engine and image")
+def test_a_real_engine():
+    """For example ``GASP_ENV_CONTAINER=podman:python:3.13-slim``."""
+
+    async def main():
+        sandbox = await open_sandbox(os.environ["GASP_ENV_CONTAINER"])
+        try:
+            return sandbox.report.level, await sandbox.run(JOBS)
+        finally:
+            await sandbox.close()
+
+    level, outcomes = asyncio.run(main())
+    assert level in ("L3", "L2")
+    assert [outcome.tests[0].value for outcome in outcomes] == ["i1;", "i2;", "i3;", "i4;", "i5;"]

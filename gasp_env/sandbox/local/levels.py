@@ -121,6 +121,8 @@ def f(path):
 """
 _HERE = str(next(path for path in (Path(__file__).resolve(), *Path(__file__).resolve().parents) if path.exists()))
 """This file, or the archive that it is in: something that exists and that no program may read."""
+_SET_IDS = 1 << 6 | 1 << 7
+"""CAP_SETGID, CAP_SETUID."""
 _HELD = {"L3": "(F,F,F,F)", "L2": "(T,F,F,F)", "L1": "(F,F,F,F)", "L0": "(T,T,T,T)"}
 
 
@@ -207,13 +209,15 @@ def _site_packages() -> tuple[str, ...]:
 
 
 def _may_be(user: int) -> bool:
-    """True if that user exists here: a rootless container may know root alone."""
+    """True if root may become that user: a container may know root alone, or have taken its capabilities."""
     try:
         maps = [Path(f"/proc/self/{kind}_map").read_text("ascii") for kind in ("uid", "gid")]
         groups = Path("/proc/self/setgroups").read_text("ascii").strip() == "allow"
+        status = Path("/proc/self/status").read_text("utf-8", "replace")
     except OSError:
         return True
-    return groups and all(_maps(user, text) for text in maps)
+    held = int(status.partition("CapEff:")[2].split()[0], 16)
+    return groups and held & _SET_IDS == _SET_IDS and all(_maps(user, text) for text in maps)
 
 
 def _maps(user: int, text: str) -> bool:
