@@ -16,7 +16,20 @@ from gasp_env.cli.data_commands import evaluate, mine
 from gasp_env.cli.options import PlayOptions
 from gasp_env.errors import GaspError
 
-__all__ = ("app", "check", "compare", "doctor", "main", "path", "play", "prompts", "recipe", "report", "tickets")
+__all__ = (
+    "app",
+    "check",
+    "compare",
+    "doctor",
+    "main",
+    "path",
+    "play",
+    "prompts",
+    "recipe",
+    "report",
+    "rewind",
+    "tickets",
+)
 
 app = App(
     name="gasp-env",
@@ -125,6 +138,25 @@ def path(name: str) -> None:
     from gasp_env.cli.recipes import entry_file
 
     print(entry_file(name))
+
+
+@app.command
+def rewind(run: Path, *, to: str) -> None:
+    """Take a run's curriculum back to the time of a trainer's checkpoint, before training goes on from it.
+
+    ```
+    gasp-env rewind runs/first --to ckpt/global_step_100
+    ```
+
+    TRL's callback does this by itself. What is rolled back stays in the event log, marked; transcripts are kept.
+
+    Args:
+        run: A run folder that nobody plays in.
+        to: The checkpoint (the newest change of the file, or of any file in the folder, counts), or a time such as 2026-01-31T12:00:00Z.
+    """
+    from gasp_env.cli.rewinding import rewind_command
+
+    print(rewind_command(run, to))
 
 
 @app.command

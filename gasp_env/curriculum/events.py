@@ -140,7 +140,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True, tag="restored"):
     """Everything after ``to_seq`` was rolled back; the store acts on it before appending it."""
 
     step: int | None
-    """None: a whole state was loaded instead."""
+    """None: a whole state was loaded instead, or the log went back to a time."""
     to_seq: int
     generation: int
     """The generation that this restore begins."""

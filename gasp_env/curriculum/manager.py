@@ -226,6 +226,30 @@ class Curriculum:
         self._update(decide)
         self.refresh()
 
+    def rewind(self, when: float) -> int:
+        """Go back to a time, such as that of a trainer's checkpoint; later events are rolled back, for every process.
+
+        For trainers that tell an environment neither their step nor of checkpoints (see `restore` for the others).
+
+        Args:
+            when: Unix seconds.
+
+        Returns:
+            How many events were rolled back.
+
+        Raises:
+            StoreError: nothing was written by then.
+        """
+        place = self._store.place_at(when)
+        if not place:
+            raise StoreError(f"{self._store.url} was begun later than the time to go back to; start a new run instead")
+        live = self._store.read(0, -1).read
+        dropped = sum(one.seq > place and not isinstance(one.event, Restored) for one in live)
+        if dropped:
+            self._update(lambda: [Restored(step=None, to_seq=place, generation=self._generation + 1)])
+            self.refresh()
+        return dropped
+
     def state_dict(self) -> dict[str, Any]:
         """The whole curriculum as JSON-able data, to travel inside a trainer's checkpoint."""
         return dump(self._store.read(0, -1).read)

@@ -64,6 +64,14 @@ class EventStore(Protocol):
         """
         ...
 
+    def place_at(self, when: float) -> int:
+        """Place of the last live event that was written at or before ``when`` (Unix seconds); 0 before the first.
+
+        Raises:
+            StoreError: the storage can't be read.
+        """
+        ...
+
     def close(self) -> None:
         """Free connections; twice is once."""
         ...

@@ -1,6 +1,7 @@
 """The store in memory: for tests and short runs of one process."""
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from gasp_env.curriculum import Decide, Restored, StoredEvent, Update
@@ -14,6 +15,7 @@ class _Log:
     live: list[StoredEvent] = field(default_factory=list[StoredEvent])
     dead: list[StoredEvent] = field(default_factory=list[StoredEvent])
     keys: set[str] = field(default_factory=set[str])
+    written_at: dict[int, float] = field(default_factory=dict[int, float])
     last: int = 0
     generation: int = 0
 
@@ -50,9 +52,16 @@ class MemoryStore:
                 if event.key not in log.keys:
                     log.last += 1
                     log.keys.add(event.key)
+                    log.written_at[log.last] = time.time()
                     appended.append(StoredEvent(seq=log.last, event=event))
                     log.live.append(appended[-1])
             return Update(generation=log.generation, read=found.read, appended=tuple(appended))
+
+    def place_at(self, when: float) -> int:
+        """See `EventStore.place_at`."""
+        log = self._log
+        with log.lock:
+            return max((one.seq for one in log.live if log.written_at[one.seq] <= when), default=0)
 
     def close(self) -> None:
         """Nothing to free."""

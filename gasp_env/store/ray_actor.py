@@ -38,6 +38,10 @@ class Host:
         """See `EventStore.read`."""
         return self._store.read(after, generation)
 
+    def place_at(self, when: float) -> int:
+        """See `EventStore.place_at`."""
+        return self._store.place_at(when)
+
     def append(self, after: int, generation: int, seen: tuple[int, int], events: Sequence[Event]) -> Update | None:
         """Append what was decided on the state ``seen``; None if something newer is there."""
         stale = False
@@ -94,6 +98,11 @@ class RayStore:
         raise StoreError(
             f"{self.url}: others wrote first {_MOST_TRIES} times in a row; use fewer writers or PostgreSQL"
         )
+
+    def place_at(self, when: float) -> int:
+        """See `EventStore.place_at`."""
+        found: int = self._ask(self._actor.place_at, when)
+        return found
 
     def close(self) -> None:
         """The actor lives on for the others; ``ray.kill`` ends it."""

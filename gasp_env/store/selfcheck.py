@@ -4,6 +4,7 @@ Example:
     problems = {name: text for name, text in check_store(lambda: MyStore(url)).items() if text != "ok"}
 """
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -148,6 +149,16 @@ def _rolled_back_key_is_free(one: EventStore, other: EventStore) -> str:
     return "" if again and again[0].seq > first else "a rolled-back event can't happen again, or took an old place"
 
 
+def _time_finds_the_place(one: EventStore, other: EventStore) -> str:
+    first = _last(_append(one, _event("time-1")).appended)
+    between = time.time()
+    while time.time() <= between:  # clocks have steps
+        pass
+    second = _last(_append(one, _event("time-2")).appended)
+    found = other.place_at(0.0), other.place_at(between), other.place_at(time.time() + 1)
+    return "" if found == (0, first, second) else f"places by time are {found}, not {(0, first, second)}"
+
+
 def _writers_do_not_race(one: EventStore, other: EventStore) -> str:
     def count(store: EventStore) -> None:
         def decide(found: Update) -> Sequence[Event]:
@@ -172,5 +183,6 @@ CHECKS = (
     _failed_decision_writes_nothing,
     _restore_rolls_back,
     _rolled_back_key_is_free,
+    _time_finds_the_place,
     _writers_do_not_race,
 )

@@ -53,6 +53,9 @@ _tail = (
 _known = sa.select(_events.c.key).where(
     _events.c.live.is_(True), _events.c.key.in_(sa.bindparam("keys", expanding=True))
 )
+_written_by = sa.select(sa.func.max(_events.c.seq)).where(
+    _events.c.live.is_(True), _events.c.written_at <= sa.bindparam("when")
+)
 _insert = sa.insert(_events)
 
 
@@ -91,6 +94,11 @@ class SqlStore:
                     now = _roll_back(connection, event)
             appended = _append(connection, wanted)
         return Update(generation=now, read=found.read, appended=appended)
+
+    def place_at(self, when: float) -> int:
+        """See `EventStore.place_at`."""
+        with self._transaction(exclusive=False) as connection:
+            return connection.execute(_written_by, {"when": when}).scalar() or 0
 
     def close(self) -> None:
         """Close the connections."""
