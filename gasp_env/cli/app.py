@@ -267,7 +267,7 @@ def check(*, sandbox: str = "local", level: str | None = None) -> int:
     ```
 
     Args:
-        sandbox: Backend to check: local, e2b, docker or podman (also ``podman:IMAGE``).
+        sandbox: Backend to check: local, e2b, prime, docker, podman or fusion (also ``podman:IMAGE``, ``fusion:URL``).
         level: Isolation to check: L3, L2 or L1; default: the best that this machine gives.
     """
     from gasp_env.cli.doctor import check_command

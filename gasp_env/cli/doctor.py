@@ -27,6 +27,7 @@ EXTRAS = {
     "embed": "sentence_transformers",
     "postgres": "psycopg",
     "e2b": "e2b_code_interpreter",
+    "prime": "prime_sandboxes",
 }
 
 

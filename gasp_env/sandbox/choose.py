@@ -1,4 +1,7 @@
-"""Opens a backend by name: ``local``, ``e2b``, ``docker`` or ``podman``, the last two with an image (``podman:python:3.13``)."""
+"""Opens a backend by name: ``local``, ``e2b``, ``prime``, ``docker``, ``podman`` or ``fusion``.
+
+The last three may say which image or service: ``podman:python:3.13``, ``fusion:http://localhost:8080``.
+"""
 
 from dataclasses import replace
 
@@ -8,7 +11,8 @@ from gasp_env.sandbox.protocol import Sandbox
 
 __all__ = ("BACKENDS", "check_backend", "open_sandbox")
 
-BACKENDS = ("local", "e2b", "docker", "podman")
+BACKENDS = ("local", "e2b", "prime", "docker", "podman", "fusion")
+_DETAILED = ("docker", "podman", "fusion")
 
 
 def check_backend(name: str) -> str:
@@ -17,9 +21,9 @@ def check_backend(name: str) -> str:
     Raises:
         ConfigError: unknown.
     """
-    backend, _, image = name.partition(":")
-    if backend not in BACKENDS or (image and backend in ("local", "e2b")):
-        raise ConfigError(f"sandbox: unknown {name!r}; choose {', '.join(BACKENDS)}, or docker:IMAGE")
+    backend, _, detail = name.partition(":")
+    if backend not in BACKENDS or (detail and backend not in _DETAILED):
+        raise ConfigError(f"sandbox: unknown {name!r}; choose {', '.join(BACKENDS)}, docker:IMAGE or fusion:URL")
     return backend
 
 
@@ -35,10 +39,10 @@ async def open_sandbox(
 
     Args:
         name: of `BACKENDS`.
-        require: least level between jobs; at E2B and in containers the machine around them is a further wall.
+        require: least level between jobs; on rented machines and in containers what is around them is a further wall.
         allow_unsafe: take a lower level of the local backend too.
         level: exactly this one.
-        slots: programs at a time, on one machine or in one container; None leaves it to the backend.
+        slots: programs at a time, in all; None leaves it to the backend.
 
     Raises:
         ConfigError: unknown name.
@@ -48,13 +52,38 @@ async def open_sandbox(
     backend = check_backend(name)
     if backend == "local":
         return await open_local(require=require, allow_unsafe=allow_unsafe, level=level, slots=slots)
-    if backend == "e2b":
-        from gasp_env.sandbox.e2b import E2BSettings, open_e2b
+    if backend in ("e2b", "prime"):
+        return await _open_machines(backend, level or require, slots)
+    detail = name.partition(":")[2]
+    if backend == "fusion":
+        return await _open_fusion(detail, level or require, slots)
+    return await _open_container(backend, detail, level or require, slots)
 
-        settings = E2BSettings(level=level or require)
-        return await open_e2b(replace(settings, machines=1) if slots else settings)
+
+async def _open_machines(service: str, level: str, slots: int | None) -> Sandbox:
+    """A machine uses all of its cores, so a number of slots is one machine."""
+    if service == "prime":
+        from gasp_env.sandbox.prime import PrimeSettings, open_prime
+
+        rented = PrimeSettings(level=level)
+        return await open_prime(replace(rented, machines=1) if slots else rented)
+    from gasp_env.sandbox.e2b import E2BSettings, open_e2b
+
+    settings = E2BSettings(level=level)
+    return await open_e2b(replace(settings, machines=1) if slots else settings)
+
+
+async def _open_fusion(url: str, level: str, slots: int | None) -> Sandbox:
+    from gasp_env.sandbox.fusion import FusionSettings, open_fusion
+
+    settings = FusionSettings(level=level)
+    settings = replace(settings, url=url) if url else settings
+    return await open_fusion(replace(settings, requests=slots) if slots else settings)
+
+
+async def _open_container(engine: str, image: str, level: str, slots: int | None) -> Sandbox:
     from gasp_env.sandbox.container import ContainerSettings, open_container
 
-    image = name.partition(":")[2] or ContainerSettings().image
-    wanted = ContainerSettings(engine=backend, image=image, level=level or require)
-    return await open_container(replace(wanted, containers=1, slots=slots) if slots else wanted)
+    settings = ContainerSettings(engine=engine, level=level)
+    settings = replace(settings, image=image) if image else settings
+    return await open_container(replace(settings, containers=1, slots=slots) if slots else settings)

@@ -9,24 +9,18 @@ is `Verdict.SANDBOX_FAILURE` after one more try, never a reward.
 
 import asyncio
 import contextlib
-import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from gasp_env.errors import SandboxUnavailable
-from gasp_env.sandbox.protocol import SandboxReport
 from gasp_env.sandbox.remote.archive import archive
-from gasp_env.sandbox.remote.batches import failed, run_in_batches
+from gasp_env.sandbox.remote.base import START_S, RemoteSandbox
 from gasp_env.sandbox.remote.codec import WireError, dump_jobs, load_outcomes
 from gasp_env.types import Job, JobOutcome
 
 __all__ = ("ContainerSandbox", "ContainerSettings", "open_container")
 
-_START_S = 60.0
 _AGENT = "/gasp-env.pyz"
 
 
@@ -51,65 +45,27 @@ class ContainerSettings:
     """Further options of ``run``, such as ``--runtime=runsc``."""
 
 
-class ContainerSandbox:
+class ContainerSandbox(RemoteSandbox):
     """Starts a container a batch; made by `open_container`. Safe for many tasks of the event loop that opened it."""
 
     def __init__(self, settings: ContainerSettings) -> None:
         """Write the archive; nothing runs yet."""
+        super().__init__(settings.engine, "container", batch=settings.batch, at_once=settings.containers)
         self._settings = settings
-        self._gate = asyncio.Semaphore(settings.containers)
         self._folder = tempfile.TemporaryDirectory(prefix="gasp-env-")
         self._archive = Path(self._folder.name).resolve() / "agent.pyz"
         self._archive.write_bytes(archive())
         self._archive.chmod(0o444)
         self._archive.parent.chmod(0o755)
-        self._report = SandboxReport(backend="container", level="", layers={}, reasons=(), slots=0, python="")
 
-    @property
-    def report(self) -> SandboxReport:
-        """The isolation between jobs inside a container; the container is a further wall."""
-        return self._report
+    async def _ask(self) -> str:
+        return await self._start("-", b"", START_S)
 
-    async def __aenter__(self) -> Self:
-        """Itself."""
-        return self
+    async def _release(self) -> None:
+        self._folder.cleanup()  # containers end with the calls that started them
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Close."""
-        await self.close()
-
-    async def run(self, jobs: Sequence[Job]) -> list[JobOutcome]:
-        """Run jobs in batches side by side; outcomes align with jobs. Cancelling ends the containers."""
-        return await run_in_batches(jobs, self._settings.batch, self._try_batch)
-
-    async def close(self) -> None:
-        """Remove the archive; containers end with the calls that started them."""
-        self._folder.cleanup()
-
-    async def probe(self) -> None:
-        """Start a container and ask what isolation it gives inside.
-
-        Raises:
-            SandboxUnavailable: there is no engine, no image, or not the level; the message says why.
-        """
-        try:
-            facts = json.loads(await self._start("-", b"", _START_S))
-            self._report = SandboxReport(**(facts | {"backend": "container", "reasons": tuple(facts["reasons"])}))
-        except (WireError, OSError, ValueError, KeyError, TypeError, TimeoutError) as error:
-            await self.close()
-            raise SandboxUnavailable(
-                f"{self._settings.engine} can't be used: {type(error).__name__}: {error}"
-            ) from error
-
-    async def _try_batch(self, jobs: Sequence[Job]) -> list[JobOutcome]:
-        budget_s = sum(2 * job.limits.job_cpu_s + 2 for job in jobs) + _START_S
-        async with self._gate:
-            try:
-                return load_outcomes(await self._start("/dev/stdin", dump_jobs(jobs).encode(), budget_s), jobs)
-            except (WireError, OSError, TimeoutError) as error:
-                return [failed(job, error) for job in jobs]
+    async def _attempt(self, jobs: Sequence[Job], budget_s: float) -> list[JobOutcome]:
+        return load_outcomes(await self._start("/dev/stdin", dump_jobs(jobs).encode(), budget_s), jobs)
 
     async def _start(self, path: str, data: bytes, budget_s: float) -> str:
         process = await asyncio.create_subprocess_exec(

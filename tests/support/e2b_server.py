@@ -158,7 +158,7 @@ class Server(ThreadingHTTPServer):
         self.released = threading.Event()
         self.folder = Path(tempfile.mkdtemp())
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        threading.Thread(target=self.serve_forever, daemon=True).start()
+        threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def __exit__(self, *args):
         self.released.set()

@@ -114,9 +114,9 @@ def test_the_archive_runs_on_a_bare_interpreter(tmp_path):
     assert refused.returncode == 3 and "L9" in json.loads(refused.stdout)["error"]
 
 
-@pytest.mark.parametrize("name", ["firejail", "local:image", "e2b:image", ""])
+@pytest.mark.parametrize("name", ["firejail", "local:image", "e2b:image", "prime:image", ""])
 def test_a_backend_that_is_not_there_is_named(name):
-    with pytest.raises(ConfigError, match="choose local, e2b, docker, podman"):
+    with pytest.raises(ConfigError, match="choose local, e2b, prime, docker, podman, fusion"):
         asyncio.run(open_sandbox(name))
 
 
