@@ -155,3 +155,29 @@ def test_a_rootless_container_that_knows_root_alone_still_has_level_two():
         pytest.skip("user namespaces can't be made here")
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stdout.split() == ["(i0;,i1;)", "False"], done.stderr
+
+
+CROWDED = """
+import asyncio, os, resource, signal
+from gasp_env.sandbox import open_local
+from gasp_env.sandbox.corpus import ATTACKS, HostWatch, run_attack
+async def main():
+    for level in ("L1", "L2", "L3"):
+        async with await open_local(level=level, require="L1", slots=1) as sandbox:
+            with HostWatch() as watch:
+                for attack in ATTACKS:
+                    if attack.id in ("C8", "C8b", "D1", "G12b"):
+                        print((await run_attack(sandbox, attack, watch)).problems)
+resource.setrlimit(resource.RLIMIT_NOFILE, (1024, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+crowd = [os.dup(0) for _ in range(500)]
+for number in (signal.SIGCHLD, signal.SIGQUIT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_SETMASK, {signal.SIGALRM, signal.SIGSEGV})
+asyncio.run(main())
+"""
+
+
+def test_what_the_trainer_has_open_or_ignores_is_not_handed_down():
+    done = subprocess.run([sys.executable, "-c", CROWDED], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.splitlines()) == {"()"}

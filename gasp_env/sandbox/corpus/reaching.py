@@ -46,7 +46,7 @@ _ANSWERS = (
         allowed=ALIVE,
         nothing=True,
         program=(
-            "import stat\ndef f(x):\n    found = []\n    for fd in range(4, 256):\n"
+            "import stat\ndef f(x):\n    found = []\n    for fd in range(4, 4096):\n"
             "        try: found.append([fd, stat.S_IFMT(os.fstat(fd).st_mode)])\n        except OSError: pass\n    return found"
         ),
     ),

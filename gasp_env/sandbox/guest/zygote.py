@@ -29,7 +29,7 @@ _TICK_S = 0.25
 _QUEUE_S = 0.003
 """An order that came sooner than this had been waiting."""
 _DESCRIPTORS = 64
-"""Above every descriptor of a zygote."""
+"""Above every descriptor of a zygote: its control socket is moved down, and ``limits.fixed`` allows no more."""
 _CONTROL = socket.CMSG_SPACE(8)
 _OOM_SCORE = b"500"
 """Where memory runs out, the kernel ends a sandbox before it ends the trainer."""
@@ -77,8 +77,6 @@ class _Layers:
         Raises:
             OSError: a layer is refused.
         """
-        for name in (signal.SIGINT, signal.SIGXFSZ):  # Python ignores the second; its default says output_limit
-            signal.signal(name, signal.SIG_DFL)
         limits.fixed()
         if self.user is not None:
             os.setgroups([])
@@ -111,9 +109,27 @@ def _be_the_victim() -> None:
         os.close(opened)
 
 
+def _forget_the_trainer() -> None:
+    """Take back what a process gets from who started it: ignored and blocked signals.
+
+    SIGPIPE stays ignored, as in every Python; the default of SIGXFSZ, which Python ignores too, says ``output_limit``.
+    """
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP, signal.SIGPIPE}:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _moved_down(control_fd: int) -> socket.socket:
+    """The control socket under a low number; its own is the trainer's, which may have thousands open."""
+    low = os.dup(control_fd)
+    os.close(control_fd)
+    return socket.socket(fileno=low)
+
+
 def main(config_text: str, control_fd: int) -> NoReturn:
     """Set up, say ``ready`` (or why not) and serve until the control socket ends."""
-    control = socket.socket(fileno=control_fd)
+    _forget_the_trainer()
+    control = _moved_down(control_fd)
     layers = _Layers(json.loads(config_text))
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     try:

@@ -11,7 +11,7 @@ from gasp_env.sandbox.bundle import source
 
 __all__ = ("Settings", "StartError", "end", "last_words", "spawn")
 
-_RUN = "import os,sys;exec(os.pread(int(sys.argv[1]),1<<24,0).decode())"
+_RUN = "import os,sys;code=int(sys.argv[1]);text=os.pread(code,1<<24,0);os.close(code);exec(text.decode())"
 _ZONES = ("UTC0", "GAP-13:37")
 """TZ of the two kinds; the second is another day for half of the time."""
 
