@@ -21,7 +21,7 @@ class PlayOptions:
     goalposts: Path | None = None
     """JSON lines file of hard problems to start from; with --resume the run's own copy is the default."""
     episodes: int = 64
-    """Episodes that the run shall hold in the end."""
+    """Episodes that the run shall hold in the end, rounded up to whole waves."""
     wave: int = 8
     """Episodes drawn against one state of the curriculum and settled in order; part of what makes a run repeatable."""
     concurrency: int = 8
@@ -44,6 +44,8 @@ class PlayOptions:
     """Nucleus sampling."""
     max_tokens: int = 2048
     """Most new tokens an answer; the model's context is a limit in any case."""
+    timeout: float = 600.0
+    """Seconds to wait for one answer of an endpoint, before it is asked again."""
     embedder: str = "hashing"
     """Similarity check: ``hashing`` (built in, needs no model) or ``sentence-transformers:NAME``."""
     resume: bool = False

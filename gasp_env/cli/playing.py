@@ -53,6 +53,8 @@ def settings(options: PlayOptions) -> Config:
     for name in ("episodes", "wave", "concurrency"):
         if getattr(options, name) < 1:
             raise ConfigError(f"--{name}: got {getattr(options, name)}; expected at least 1")
+    if not 0 < options.timeout < float("inf"):
+        raise ConfigError(f"--timeout: got {options.timeout}; expected seconds above 0")
     if options.resume and options.new:
         raise ConfigError("--resume and --new: choose one")
     named = {"profile": options.profile, "seed": None if options.seed is None else str(options.seed)}
@@ -92,8 +94,9 @@ def _run_folder(options: PlayOptions, manifest: Manifest, goalposts: tuple[Goalp
 async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost, ...], console: Console) -> None:
     sampling = Sampling(temperature=options.temperature, top_p=options.top_p, max_tokens=options.max_tokens)
     check_call(1, sampling)
+    embedder = make_embedder(options.embedder)
     async with AsyncExitStack() as stack:
-        policy = _closing(stack, _policy(options.policy))
+        policy = _closing(stack, _policy(options))
         if isinstance(policy, OpenAIPolicy):
             await policy.check()
         sandbox = _closing(stack, await open_box(config))
@@ -110,23 +113,19 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
         stack.enter_context(run.locked())
         curriculum = stack.enter_context(open_curriculum(run.store_url, config))
         curriculum.add_goalposts(goalposts)
-        report = stack.enter_context(show_progress(console, episodes=options.episodes, quiet=options.quiet))
+        episodes = -(-options.episodes // run.manifest.wave) * run.manifest.wave
+        report = stack.enter_context(show_progress(console, episodes=episodes, quiet=options.quiet))
         arena = Arena(
-            guarded(curriculum, config, goalposts),
-            sandbox,
-            policy,
-            make_embedder(options.embedder),
-            config,
-            sampling=sampling,
+            guarded(curriculum, config, goalposts), sandbox, policy, embedder, config, sampling=sampling
         )
         tape = Tape(run.policy_calls) if options.record else None
         game = SelfPlay(arena=arena, run=run, concurrency=options.concurrency, tape=tape, report=report)
-        await game.play(options.episodes)
+        await game.play(episodes)
 
 
-def _policy(spec: str) -> Policy:
-    kind, _, path = spec.partition(":")
-    return TapePolicy(path) if kind == "replay" else open_policy(spec)
+def _policy(options: PlayOptions) -> Policy:
+    kind, _, path = options.policy.partition(":")
+    return TapePolicy(path) if kind == "replay" else open_policy(options.policy, timeout_s=options.timeout)
 
 
 def _closing(stack: AsyncExitStack, part: P) -> P:

@@ -226,6 +226,11 @@ class Curriculum:
         self._update(decide)
         self.refresh()
 
+    def clear(self) -> None:
+        """Begin again with nothing; all events so far are rolled back, for every process."""
+        self._update(lambda: [Restored(step=None, to_seq=0, generation=self._generation + 1)])
+        self.refresh()
+
     def rewind(self, when: float) -> int:
         """Go back to a time, such as that of a trainer's checkpoint; later events are rolled back, for every process.
 

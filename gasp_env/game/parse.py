@@ -43,7 +43,7 @@ def blocks(text: str) -> list[Block]:
     """Fenced blocks in order, after any ``</think>``; an unclosed last block is dropped."""
     found: list[Block] = []
     tag, body = None, list[str]()
-    for line in text.rpartition("</think>")[2].splitlines():
+    for line in _lines(text.rpartition("</think>")[2]):
         fence = line.strip()
         if tag is None and fence.startswith("```"):
             tag, body = fence.removeprefix("```").strip().lower(), []
@@ -53,6 +53,11 @@ def blocks(text: str) -> list[Block]:
         elif tag is not None:
             body.append(line)
     return found
+
+
+def _lines(text: str) -> list[str]:
+    """Not `str.splitlines`: a form feed or U+2028 inside a string literal ends no line of Python."""
+    return text.replace("\r\n", "\n").split("\n")
 
 
 def proposal(
@@ -115,7 +120,7 @@ def _inputs(found: list[Block], count: int) -> tuple[str, ...] | ParseError:
     body = _only(found, ("inputs", "input"), "inputs")
     if isinstance(body, ParseError):
         return body
-    lines = tuple(line.strip() for line in body.splitlines() if line.strip())[:count]
+    lines = tuple(line.strip() for line in _lines(body) if line.strip())[:count]
     if len(lines) < count:
         return ParseError(why=f"expected {count} inputs, found {len(lines)}")
     longest = max(map(len, lines), default=0)

@@ -179,4 +179,4 @@ def _plainly_trivial(question: Question, rules: Rules) -> str:
 
 def _leaks(question: Question) -> bool:
     program, message = " ".join(question.program.split()), " ".join(question.message.split())
-    return any(program[at : at + LEAK_RUN] in message for at in range(max(1, len(program) - LEAK_RUN)))
+    return any(program[at : at + LEAK_RUN] in message for at in range(max(1, len(program) - LEAK_RUN + 1)))

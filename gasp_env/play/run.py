@@ -17,7 +17,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from importlib import metadata
@@ -39,7 +39,7 @@ __all__ = ("FORMAT", "Manifest", "Metrics", "RunFolder", "Transcript", "hardware
 
 FORMAT = 1
 """Raised when the layout of a run folder changes."""
-_SAME = ("config", "goalposts_hash", "prompts_hash", "sampling", "wave")
+_SAME = ("config", "goalposts_hash", "prompts_hash", "embedder", "sampling", "wave")
 """What a resumed run must share with the run it goes on with."""
 
 
@@ -160,21 +160,13 @@ class RunFolder:
         """Address of the curriculum."""
         return self.manifest.store or f"sqlite:///{self.path / 'curriculum.db'}"
 
-    @contextmanager
-    def locked(self) -> Generator[None, None, None]:
+    def locked(self) -> AbstractContextManager[None]:
         """Keep other processes from playing in this folder; the lock ends with the process, however it ends.
 
         Raises:
             ConfigError: another process plays there.
         """
-        with (self.path / ".lock").open("wb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ConfigError(
-                    f"run folder {self.path}: another process plays in it; wait or name another"
-                ) from None
-            yield
+        return _lock(self.path)
 
     def worker_transcripts(self, worker: str) -> Lines[Transcript]:
         """Transcripts of a process that joined the run; each has a file of its own."""
@@ -237,7 +229,7 @@ class RunFolder:
             aside: rename a run that is already there (``NAME.old-1``) instead of refusing.
 
         Raises:
-            ConfigError: the folder holds a run, or something that is no run.
+            ConfigError: the folder holds a run that stays, or another process plays in, or something that is no run.
         """
         path = Path(path)
         if path.exists() and not path.is_dir():
@@ -299,7 +291,18 @@ def _make_room(path: Path, *, aside: bool) -> None:
     number = 1
     while (old := path.with_name(f"{path.name}.old-{number}")).exists():
         number += 1
-    path.rename(old)
+    with _lock(path):
+        path.rename(old)
+
+
+@contextmanager
+def _lock(path: Path) -> Generator[None, None, None]:
+    with (path / ".lock").open("wb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"run folder {path}: another process plays in it; wait or name another") from None
+        yield
 
 
 def _read_manifest(file: Path) -> Manifest:

@@ -84,7 +84,9 @@ class SelfPlay:
     funnel: Funnel = field(default_factory=Funnel)
 
     async def play(self, episodes: int) -> Funnel:
-        """Play until the run holds ``episodes`` episodes; goes on where the folder stands.
+        """Play until the run holds ``episodes`` episodes or a little more; goes on where the folder stands.
+
+        Waves are always whole: so a run that was extended is the run that would have been played at once.
 
         Raises:
             PolicyError: the policy answered nothing in `DEAD_WAVES` waves; what was played is kept.
@@ -92,7 +94,7 @@ class SelfPlay:
         """
         done, dead = await self._recover(), 0
         while done < episodes:
-            drafts = await self._play_wave(self._wave_of(done, episodes))
+            drafts = await self._play_wave(range(done, done + self.run.manifest.wave))
             self._keep(drafts, first=done)
             done += len(drafts)
             dead = dead + 1 if all(draft.fault for draft in drafts) else 0
@@ -101,10 +103,6 @@ class SelfPlay:
                     f"{drafts[-1].fault}; {done} episodes are kept, go on with --resume once this is mended"
                 )
         return self.funnel
-
-    def _wave_of(self, done: int, episodes: int) -> range:
-        size = self.run.manifest.wave
-        return range(done, min((done // size + 1) * size, episodes))
 
     async def _play_wave(self, places: range) -> list[Draft]:
         curriculum, config = self.arena.curriculum, self.arena.config

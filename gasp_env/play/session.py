@@ -81,7 +81,7 @@ class Session:
             embedder: see `make_embedder`.
             sandbox: None opens the local one as the settings ask.
             store_url: where the curriculum lies; None: SQLite in the run folder. PostgreSQL for several nodes.
-            new: set a run that is already there aside (``NAME.old-1``).
+            new: set a run that is already there aside (``NAME.old-1``), and roll back what ``store_url`` holds.
             main: False on every process but one; that one opens first and alone writes to the folder.
 
         Raises:
@@ -112,6 +112,8 @@ class Session:
             if main:
                 closing.enter_context(run.locked())
             curriculum = closing.enter_context(open_curriculum(run.store_url, config))
+            if new and main and store_url:
+                curriculum.clear()
             curriculum.add_goalposts(chosen)
             arena = Arena(guarded(curriculum, config, chosen), box, None, make_embedder(embedder), config)
         except BaseException:
@@ -169,7 +171,7 @@ class Session:
         ]
 
     def log(self, rows: Sequence[Row], *, write: bool = True, **figures: float) -> dict[str, float]:
-        """Count a batch and write its transcripts and metrics.
+        """Count a batch and write its transcripts and metrics; what was played for evaluation leaves no trace.
 
         Args:
             rows: of all processes, in order.
@@ -180,16 +182,18 @@ class Session:
             Running counts since the start of the run.
         """
         start = self.funnel.episodes
+        rows = [one for one in rows if one[0].result.ticket.split != "eval"]
         for transcript, rival in rows:
             self.funnel.add(transcript.result, duplicate=rival is not None)
         values = self.funnel.values()
-        if write:
+        if write and rows:
             end = start + len(rows)
             self.run.transcripts.append(
                 replace(one, index=place, wave_end=end) for place, (one, _) in enumerate(rows, start)
             )
             lost = {one.episode_id: rival for one, rival in rows if rival is not None}
             self.run.metrics.append([Metrics(step=end, values=values | figures, duplicates=lost)])
+            self.curriculum.expired()
         return values
 
     def begin(self, step: int, checkpoint: Path | None = None) -> None:

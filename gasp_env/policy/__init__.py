@@ -22,12 +22,13 @@ __all__ = (
 )
 
 
-def open_policy(spec: str) -> Policy:
+def open_policy(spec: str, *, timeout_s: float = 600.0) -> Policy:
     """Open the policy that a short text names.
 
     Args:
         spec: ``openai:URL`` or ``openai:URL#MODEL`` (any OpenAI-compatible endpoint), ``hf:NAME_OR_FOLDER`` (a
             transformers model in this process), ``scripted:FILE`` (JSON lines of role and text).
+        timeout_s: longest wait for one answer of an endpoint, in seconds.
 
     Raises:
         ConfigError: the text names no kind of policy.
@@ -45,4 +46,4 @@ def open_policy(spec: str) -> Policy:
     if kind == "scripted":
         return ScriptedPolicy.from_file(rest)
     url, _, model = rest.partition("#")
-    return OpenAIPolicy(url, model=model or None)
+    return OpenAIPolicy(url, model=model or None, timeout_s=timeout_s)

@@ -7,7 +7,7 @@ never becomes a completion. An answer that holds fewer choices than asked for (l
 import asyncio
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any, cast
 
@@ -24,7 +24,10 @@ logger = logging.getLogger(__name__)
 _LATER = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """HTTP statuses worth another try."""
 _LONGEST_PAUSE_S = 30.0
+_CONNECT_S = 10.0
 _SAID = 200
+_CHECK_S = 15.0
+"""Longest wait for the list of models, which any server has at hand."""
 
 
 class _Again(Exception):  # noqa: N818 - an event, not a mistake
@@ -63,11 +66,11 @@ class OpenAIPolicy:
             transport: another way out than the network, for tests.
         """
         self.url, self.model, self._tries = url.rstrip("/"), model, max(1, tries)
+        self._timeout_s = timeout_s
         self._extra = dict(extra_body or {})
         key = api_key or os.environ.get("OPENAI_API_KEY")
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {key}"} if key else {},
-            timeout=httpx.Timeout(timeout_s, connect=min(10.0, timeout_s)),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             transport=transport,
             trust_env=False,
@@ -84,7 +87,7 @@ class OpenAIPolicy:
         Raises:
             PolicyError: the endpoint is down, or does not serve the model.
         """
-        body = await self._send("GET", "/models")
+        body = await self._send("GET", "/models", timeout_s=_CHECK_S)
         served = [str(one["id"]) for one in _dicts(body.get("data")) if "id" in one]
         if self.model is None:
             if not served:
@@ -146,23 +149,32 @@ class OpenAIPolicy:
         )
         return found
 
-    async def _send(self, method: str, path: str, body: object = None, *, read: Any = None) -> Any:  # noqa: ANN401
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        read: Callable[[Mapping[str, Any]], Any] = dict,
+        timeout_s: float | None = None,
+    ) -> Any:  # noqa: ANN401 - what read makes of the answer
         for number in range(1, self._tries + 1):
             try:
-                found = await self._try(method, path, body)
-                return read(found) if read else found
+                found = await self._try(method, path, body, min(timeout_s or self._timeout_s, self._timeout_s))
+                return read(found)
             except _Again as again:
                 if number == self._tries:
                     raise PolicyError(f"{self.url}{path}: {again} (tried {number} times)") from again.__cause__
                 pause = max(again.pause_s, 0.5 * 2 ** (number - 1)) * self._jitter.uniform(0.5, 1.0)
-                logger.info("%s%s: %s; again in %.1f s", self.url, path, again, pause)
+                logger.warning("%s%s: %s; again in %.1f s", self.url, path, again, pause)
                 await asyncio.sleep(min(pause, _LONGEST_PAUSE_S))
         raise AssertionError  # pragma: no cover - the last try returns or raises
 
-    async def _try(self, method: str, path: str, body: object) -> dict[str, Any]:
+    async def _try(self, method: str, path: str, body: object, timeout_s: float) -> dict[str, Any]:
+        timeout = httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s))
         try:
-            answer = await self._client.request(method, self.url + path, json=body)
-        except httpx.TransportError as error:
+            answer = await self._client.request(method, self.url + path, json=body, timeout=timeout)
+        except httpx.RequestError as error:
             raise _Again(f"{type(error).__name__}: {error}".rstrip(": ")) from error
         except httpx.InvalidURL as error:
             raise PolicyError(f"{self.url}: {error}; expected an address such as http://localhost:8000/v1") from error
@@ -192,7 +204,10 @@ def _gathered(
 def _completions(body: Mapping[str, Any]) -> Sequence[Completion]:
     choices = _dicts(body.get("choices"))
     prompt_ids = _ints(body.get("prompt_token_ids"))
-    found = [_completion(choice, prompt_ids) for choice in choices]
+    try:
+        found = [_completion(choice, prompt_ids) for choice in choices]
+    except (TypeError, ValueError) as error:
+        raise _Again(f"a choice holds something else than its protocol says ({error})") from error
     if not found:
         raise _Again("the answer holds no choices")
     return found
@@ -208,7 +223,7 @@ def _completion(choice: Mapping[str, Any], prompt_ids: tuple[int, ...] | None) -
     logprobs: Any = choice.get("logprobs") or {}
     content_logprobs = _dicts(cast("dict[str, Any]", logprobs).get("content") if isinstance(logprobs, dict) else None)
     return Completion(
-        text=content or "",
+        text=(content or "").encode("utf-8", "replace").decode(),  # a lone surrogate is no text that can be stored
         token_ids=_ints(choice.get("token_ids")),
         logprobs=tuple(float(one["logprob"]) for one in content_logprobs if "logprob" in one) or None,
         prompt_ids=prompt_ids,

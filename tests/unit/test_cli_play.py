@@ -20,7 +20,7 @@ def parts(monkeypatch):
             raise found["sandbox"]
         return found["sandbox"]
 
-    monkeypatch.setattr("gasp_env.cli.playing.open_policy", lambda _: found["policy"], raising=False)
+    monkeypatch.setattr("gasp_env.cli.playing.open_policy", lambda _, **__: found["policy"], raising=False)
     monkeypatch.setattr("gasp_env.cli.playing.open_box", open_box)
     return found
 
@@ -82,6 +82,17 @@ def test_a_recorded_run_replays_bit_for_bit(capsys, parts, goalposts, tmp_path):
     assert (first / "policy.jsonl").read_bytes() == (again / "policy.jsonl").read_bytes()
     code, _, err = play(capsys, "--run", other, "--episodes", 12, "--seed", 7, "--quiet", *replay)
     assert code == 2 and "holds no call" in err and "settings" in err
+
+
+def test_an_extended_run_is_a_straight_one_and_replays(capsys, parts, goalposts, tmp_path):
+    straight, longer, again = (tmp_path / name for name in ("straight", "longer", "again"))
+    assert play(capsys, "--run", straight, "--goalposts", goalposts, "--episodes", 14)[0] == 0
+    assert play(capsys, "--run", longer, "--goalposts", goalposts, "--episodes", 6)[0] == 0
+    assert play(capsys, "--run", longer, "--episodes", 14, "--resume")[0] == 0
+    assert compare_runs(straight, longer) == () and len(list(RunFolder.open(longer).transcripts)) == 16
+    replay = ("--policy", f"replay:{longer / 'policy.jsonl'}", "--goalposts", goalposts)
+    assert play(capsys, "--run", again, "--episodes", 14, *replay)[0] == 0
+    assert compare_runs(straight, again) == ()
 
 
 def test_compare_says_same_or_where(capsys, parts, goalposts, tmp_path):

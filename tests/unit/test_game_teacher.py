@@ -193,6 +193,9 @@ def test_extensions_refuse_trivial_questions():
     assert result.rejection.detail.startswith("lookup")
     _, result = play([proposal(SQUARE, "Write def f(x): return x * x and no more.")], rules=rules)
     assert result.rejection.detail.startswith("leak")
+    tail = " ".join(map(str, range(90)))
+    _, result = play([proposal(tail, "See " + tail[-30:])], rules=rules, programs=programs | {tail: lambda x: 2 * x})
+    assert result.rejection.detail.startswith("leak")
     _, result = play([proposal(), answers(5)], rules=rules)
     assert result.accepted
 

@@ -103,8 +103,11 @@ def test_two_processes_do_not_share_a_folder(tmp_path):
     run = RunFolder.create(tmp_path / "run", manifest())
     with run.locked(), pytest.raises(ConfigError, match="another process"), RunFolder.open(run.path).locked():
         pass
+    with run.locked(), pytest.raises(ConfigError, match="another process"):
+        RunFolder.create(run.path, manifest(), aside=True)
     with run.locked():
         pass
+    RunFolder.create(run.path, manifest(), aside=True)
 
 
 def test_an_incomplete_wave_is_cut_off(tmp_path):

@@ -98,16 +98,24 @@ def test_an_endpoint_that_ignores_n_is_asked_again_with_other_seeds():
         httpx.Response(200, json={"choices": []}),
         httpx.Response(200, json={"choices": [{"message": "x"}]}),
         httpx.Response(200, json={"choices": [choice(["x"])]}),
+        httpx.Response(200, json={"choices": [choice("x", logprobs={"content": [{"logprob": None}]})]}),
+        httpx.DecodingError("not gzip"),
         httpx.ConnectError("refused"),
         httpx.ReadTimeout("slow"),
     ],
-    ids=["busy", "limit", "html", "list", "empty", "words", "number", "down", "slow"],
+    ids=["busy", "limit", "html", "list", "empty", "words", "number", "logprob", "gzip", "down", "slow"],
 )
 def test_a_passing_fault_is_tried_again_and_a_lasting_one_is_named(fault):
     (only,), asked = generate(lambda _, call: fault if call < 3 else {"choices": [choice("ok")]})
     assert only.text == "ok" and len(asked) == 3
     with pytest.raises(PolicyError, match=r"http://here/v1/chat/completions: .+ \(tried 4 times\)"):
         generate(lambda *_: fault)
+
+
+def test_half_a_surrogate_pair_becomes_text_that_can_be_stored():
+    body = b'{"choices": [{"message": {"content": "a\\ud83d"}}]}'
+    (only,), _ = generate(lambda *_: httpx.Response(200, content=body))
+    assert only.text == "a?"
 
 
 def test_a_refusal_is_not_tried_again():
