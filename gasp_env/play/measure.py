@@ -11,11 +11,12 @@ from gasp_env.types import RealTask, SolveRate, SolveTask, Stage, Ticket
 __all__ = ("solve_rates",)
 
 
-async def solve_rates(
+async def solve_rates(  # noqa: PLR0913 - all but the first three have defaults
     arena: Arena,
     tasks: Sequence[SolveTask | RealTask],
     n: int,
     *,
+    first: int = 0,
     policy: Policy | None = None,
     concurrency: int = 256,
     progress: Callable[[int], None] | None = None,
@@ -28,6 +29,7 @@ async def solve_rates(
         arena: sandbox and rules.
         tasks: what to attempt.
         n: attempts a task.
+        first: number of the first; to go on with an earlier measurement.
         policy: None takes the arena's.
         concurrency: attempts at once.
         progress: told how many attempts ended, after each.
@@ -53,7 +55,7 @@ async def solve_rates(
     running = [
         asyncio.create_task(one(task, f"eval-{place}-{number}"))
         for place, task in enumerate(tasks)
-        for number in range(n)
+        for number in range(first, first + n)
     ]
     try:
         drafts = await asyncio.gather(*running)

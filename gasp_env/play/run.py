@@ -29,6 +29,7 @@ import msgspec
 from gasp_env import __version__
 from gasp_env.config import Config
 from gasp_env.errors import ConfigError, StoreVersionError
+from gasp_env.game import check_rules
 from gasp_env.game.prompts import prompts_hash
 from gasp_env.play.arena import Draft
 from gasp_env.play.lines import Lines, write_atomic
@@ -64,6 +65,8 @@ class Manifest:
     embedder: str = ""
     sampling: dict[str, Any] = field(default_factory=dict[str, Any])
     """Of the policy; empty: the trainer's own."""
+    trainer: dict[str, Any] = field(default_factory=dict[str, Any])
+    """What the training script tells of itself: steps, batch, learning rate, weights."""
     store: str = ""
     """Address of the curriculum; empty: SQLite in the run folder."""
     sandbox: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -126,7 +129,11 @@ def make_manifest(config: Config, *, policy: str, wave: int, goalposts: tuple[st
         wave: episodes resolved against one state.
         goalposts: where from, content hash, count.
         extra: further fields of `Manifest`.
+
+    Raises:
+        ConfigError: the rules name a reward or a prompt style that does not exist.
     """
+    check_rules(config.rules)
     source, digest, count = goalposts
     return Manifest(
         format=FORMAT,

@@ -8,7 +8,7 @@ is rolled back in the curriculum and cut from the transcripts, so that no accept
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +68,7 @@ class Session:
         embedder: str = "hashing",
         sandbox: Sandbox | None = None,
         store_url: str | None = None,
+        trainer: Mapping[str, Any] | None = None,
         new: bool = False,
         main: bool = True,
     ) -> Self:
@@ -81,6 +82,7 @@ class Session:
             embedder: see `make_embedder`.
             sandbox: None opens the local one as the settings ask.
             store_url: where the curriculum lies; None: SQLite in the run folder. PostgreSQL for several nodes.
+            trainer: facts for the manifest: steps, batch, learning rate, weights.
             new: set a run that is already there aside (``NAME.old-1``), and roll back what ``store_url`` holds.
             main: False on every process but one; that one opens first and alone writes to the folder.
 
@@ -90,7 +92,7 @@ class Session:
             SandboxUnavailable: the isolation asked for can't be had here.
             StoreVersionError: the run is another version's.
         """
-        chosen = tuple(goalposts)
+        chosen, turns_to_vectors = tuple(goalposts), make_embedder(embedder)
         closing = ExitStack()
         try:
             loop = closing.enter_context(LoopThread())
@@ -103,6 +105,7 @@ class Session:
                 goalposts=("given to the trainer", goalposts_hash(chosen), len(chosen)),
                 embedder=embedder,
                 store=store_url or "",
+                trainer=dict(trainer or {}),
                 sandbox={"backend": box.report.backend, "level": box.report.level, "python": box.report.python},
             )
             if RunFolder.holds_run(path) and not (new and main):
@@ -115,7 +118,7 @@ class Session:
             if new and main and store_url:
                 curriculum.clear()
             curriculum.add_goalposts(chosen)
-            arena = Arena(guarded(curriculum, config, chosen), box, None, make_embedder(embedder), config)
+            arena = Arena(guarded(curriculum, config, chosen), box, None, turns_to_vectors, config)
         except BaseException:
             closing.close()
             raise

@@ -1,6 +1,7 @@
 """The summary that a run prints at its end."""
 
 from pathlib import Path
+from statistics import fmean
 
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
@@ -14,7 +15,7 @@ _ROWS = 12
 
 
 def summarize(run: Path | str) -> RenderableType:
-    """Tables of a run: funnel with reasons, student results, goalposts.
+    """Tables of a run: funnel with reasons, rewards, student results, goalposts.
 
     Raises:
         ConfigError: no run there.
@@ -26,7 +27,7 @@ def summarize(run: Path | str) -> RenderableType:
         f"{facts.manifest.goalposts_count} goalposts, {facts.masked} masked"
     )
     funnels = [_funnel(stage, steps) for stage, steps in facts.funnel.items()]
-    return Group(head, *funnels, _students(facts), _board(facts.board))
+    return Group(head, *funnels, _pay(facts), _students(facts), _board(facts.board))
 
 
 def print_summary(run: Path | str, console: Console | None = None) -> None:
@@ -43,6 +44,18 @@ def _funnel(stage: str, steps: tuple[Step, ...]) -> Table:
     for step in steps:
         why = ", ".join(f"{reason} ({count})" for reason, count in step.reasons)
         table.add_row(step.name, str(step.count), str(step.lost or ""), _plain(why))
+    return table
+
+
+def _pay(facts: Facts) -> Table:
+    table = Table(title="reward, mean over unmasked episodes", title_justify="left")
+    for name in ("stage", "episodes", "all", "first third", "last third"):
+        table.add_column(name, justify="left" if name == "stage" else "right")
+    for stage, points in facts.rewards.items():
+        paid = [reward for _, reward in points]
+        third = -(-len(paid) // 3)
+        means = (f"{fmean(part):+.2f}" for part in (paid, paid[:third], paid[-third:]))
+        table.add_row(_plain(stage), str(len(paid)), *means)
     return table
 
 

@@ -23,7 +23,11 @@ OUTSIDE = -0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RewardContext:
-    """What some rewards ask for besides the solve rate; the defaults leave it out of account."""
+    """What some rewards ask for besides the solve rate; the defaults leave it out of account.
+
+    An episode knows of no batch, so the game itself pays by the defaults: ``r-zero`` without its repetition term, ``sgs``
+    without guide and rank. A trainer's reward function that sees the batch can pay the whole with `teacher_reward`.
+    """
 
     cluster_share: float = 0.0
     """r-zero: share of the batch in the question's own cluster of near-duplicates, in [0, 1]."""

@@ -7,13 +7,15 @@ plays its share; give --store postgresql://... when processes live on more than 
 """
 
 import argparse
+import sys
 from pathlib import Path
 
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig
 
 from gasp_env.adapters.trl import Gasp, GaspGRPOTrainer
-from gasp_env.config import load_config
+from gasp_env.config import load_config, overrides
+from gasp_env.errors import GaspError
 from gasp_env.tasks import load_goalposts
 
 
@@ -60,11 +62,12 @@ def trainer_config(options: argparse.Namespace) -> GRPOConfig:
 def main() -> None:
     """Train, or go on with training."""
     options = parse()
-    config = load_config(None, dict(pair.split("=", 1) for pair in options.set))
+    config = load_config(None, overrides(options.set))
     goalposts = load_goalposts(options.goalposts)
     args = trainer_config(options)  # before Gasp.open: it sets up the processes
+    facts = {name: getattr(options, name) for name in ("steps", "batch", "group", "learning_rate")}
     with Gasp.open(
-        options.run_dir, config=config, goalposts=goalposts, name=options.model, store_url=options.store
+        options.run_dir, config=config, goalposts=goalposts, name=options.model, trainer=facts, store_url=options.store
     ) as gasp:
         trainer = GaspGRPOTrainer(
             model=AutoModelForCausalLM.from_pretrained(options.model),
@@ -80,4 +83,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except GaspError as error:
+        sys.exit(f"error: {error}")

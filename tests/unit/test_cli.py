@@ -7,8 +7,9 @@ import pytest
 
 from gasp_env.cli import main
 from gasp_env.cli.options import PlayOptions
-from gasp_env.cli.playing import overrides, settings
+from gasp_env.cli.playing import settings
 from gasp_env.cli.recipes import copy_recipe, recipe_names
+from gasp_env.config import overrides
 from gasp_env.errors import ConfigError
 from gasp_env.game.prompts import TEMPLATES
 

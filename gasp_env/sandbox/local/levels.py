@@ -159,7 +159,9 @@ async def open_local(
         if opened is not None:
             return opened
     told = "; ".join(reasons) or f"only {level} was asked for"
-    raise SandboxUnavailable(f"sandbox level {require} can't be had here: {told}; or pass allow_unsafe=True")
+    raise SandboxUnavailable(
+        f"sandbox level {require} can't be had here: {told}; to accept less, set require_level, or allow_unsafe for none"
+    )
 
 
 async def _try(level: str, slots: int, reasons: list[str], *, site_packages: bool) -> LocalSandbox | None:
