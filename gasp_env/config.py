@@ -121,7 +121,7 @@ class Config:
     lease_s: float = 1800.0
     """Seconds after which a handed-out task returns to the queue."""
     sandbox: str = "local"
-    """Backend: local, e2b, prime, docker, podman or fusion (also ``podman:IMAGE``, ``fusion:URL``)."""
+    """Backend: local, ray, e2b, prime, docker, podman or fusion (also ``podman:IMAGE``, ``fusion:URL``)."""
     require_level: str = "L2"
     """Least sandbox level; lower needs ``allow_unsafe``."""
     allow_unsafe: bool = False

@@ -7,18 +7,18 @@ r"""GASP inside OpenRLHF: an `AgentExecutor` that plays tickets with the rollout
 OpenRLHF makes one executor in each engine actor and awaits it once a sample; all of them share the curriculum through its
 store. The law of this module: the shared sampling parameters are never changed; token ids are those that the engine read
 and sampled; ``reward`` is standardised by role, stage and kind, ``scores`` is raw; what an infrastructure fault touched has
-the reward of its group's mean, so its advantage is about 0 (OpenRLHF can't drop one sample of a group).
+the reward 0 after standardising, which is the mean of its role, stage and kind (OpenRLHF can't drop one sample of a group).
 """
 
 import asyncio
-import os
+import re
 from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 from gasp_env._optional import require, require_version
 from gasp_env.errors import PolicyError
-from gasp_env.play import Joined, LoopThread, Played, join_run, read_ticket, trained_tokens
+from gasp_env.play import Joined, Played, join_run, process_run, read_ticket, trained_tokens
 from gasp_env.policy import Completion, Sampling
 from gasp_env.types import Message, Role
 
@@ -144,7 +144,7 @@ class AgentExecutor(_agent.AgentExecutorBase):  # type: ignore[misc] # pyright: 
 
 def _tokens(played: Played, tokenizer: Any, *, logprobs: bool) -> Trajectory:  # noqa: ANN401
     span = trained_tokens(played.trained)
-    if span is None:  # nothing was sampled: one token, and its reward is its group's mean
+    if span is None:  # nothing was sampled: one token, and its reward is the mean
         nothing = int(tokenizer.eos_token_id)
         return {
             "observation_tokens": [nothing, nothing],
@@ -198,12 +198,15 @@ def _score(raw: float | None, *, teacher: bool, solved: bool) -> float:
     return float(solved)
 
 
-_joined: dict[int, tuple[LoopThread, Joined]] = {}
-"""By process: the loop and the run that `reward_func` uses; OpenRLHF calls it from its threads."""
+_LONGEST_TOKEN = 44
+_ENDING = re.compile(r"(?:<[|\uff5c][^<>|\uff5c]{1,40}[|\uff5c]>|</s>|<(?:eos|pad|end_of_turn)>)\Z")
+"""A special token behind a completion; OpenRLHF decodes queries with them."""
 
 
 def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence[str]) -> list[Trajectory]:
     """OpenRLHF's ``reward_func`` (``--reward.remote_url FILE.py``): grade what its own executor sampled, for RLVR.
+
+    OpenRLHF calls it from several threads at once.
 
     Args:
         queries: prompt and completion as text.
@@ -213,21 +216,25 @@ def reward_func(queries: Sequence[str], prompts: Sequence[str], labels: Sequence
     Returns:
         ``rewards``, ``scores`` and ``extra_logs`` of each query.
     """
-    loop, joined = _process_run()
+    loop, joined = process_run()
     found: list[Trajectory] = []
     for query, prompt, label in zip(queries, prompts, labels, strict=True):
-        policy = _Said(query.removeprefix(prompt))
+        policy = _Said(_without_endings(query.removeprefix(prompt)))
         told = _rewards(loop.run(joined.play(read_ticket(label), policy=policy)), joined)
         found.append({"rewards": told["reward"], "scores": told["scores"], "extra_logs": told["extra_logs"]})
     return found
 
 
-def _process_run() -> tuple[LoopThread, Joined]:
-    pid = os.getpid()
-    if pid not in _joined:
-        loop = LoopThread()
-        _joined[pid] = loop, loop.run(join_run())
-    return _joined[pid]
+def _without_endings(text: str) -> str:
+    """Linear in the text, which is a model's."""
+    end = len(text)
+    while True:
+        while end and text[end - 1].isspace():
+            end -= 1
+        found = _ENDING.search(text, max(0, end - _LONGEST_TOKEN), end)
+        if found is None:
+            return text[:end]
+        end = found.start()
 
 
 class _Said:

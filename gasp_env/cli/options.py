@@ -35,7 +35,7 @@ class PlayOptions:
     seed: int | None = None
     """Decides every draw of the run."""
     sandbox: str | None = None
-    """Where programs run: local, e2b, prime, docker, podman or fusion (also ``podman:IMAGE``, ``fusion:URL``)."""
+    """Where programs run: local, ray, e2b, prime, docker, podman or fusion (also ``podman:IMAGE``, ``fusion:URL``)."""
     guard: tuple[str, ...] = ()
     """Evaluation data set that no accepted question may resemble; give it again for more."""
     temperature: float = 1.0

@@ -1,4 +1,4 @@
-"""Opens a backend by name: ``local``, ``e2b``, ``prime``, ``docker``, ``podman`` or ``fusion``.
+"""Opens a backend by name: ``local``, ``ray`` (one local sandbox a node), ``e2b``, ``prime``, ``docker``, ``podman`` or ``fusion``.
 
 The last three may say which image or service: ``podman:python:3.13``, ``fusion:http://localhost:8080``.
 """
@@ -11,7 +11,7 @@ from gasp_env.sandbox.protocol import Sandbox
 
 __all__ = ("BACKENDS", "check_backend", "open_sandbox")
 
-BACKENDS = ("local", "e2b", "prime", "docker", "podman", "fusion")
+BACKENDS = ("local", "ray", "e2b", "prime", "docker", "podman", "fusion")
 _DETAILED = ("docker", "podman", "fusion")
 
 
@@ -52,6 +52,10 @@ async def open_sandbox(
     backend = check_backend(name)
     if backend == "local":
         return await open_local(require=require, allow_unsafe=allow_unsafe, level=level, slots=slots)
+    if backend == "ray":
+        from gasp_env.sandbox.ray_node import open_node_sandbox
+
+        return await open_node_sandbox(require_level=level or require, allow_unsafe=allow_unsafe)
     if backend in ("e2b", "prime"):
         return await _open_machines(backend, level or require, slots)
     detail = name.partition(":")[2]

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import MagicMock
@@ -26,7 +27,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: E402
 from gasp_env.adapters.openrlhf import LOG_KEYS, reward_func  # noqa: E402
 from gasp_env.cli.app import main  # noqa: E402
 from gasp_env.errors import ConfigError, DataError  # noqa: E402
-from gasp_env.play import RunFolder  # noqa: E402
+from gasp_env.play import RunFolder, leave_runs  # noqa: E402
 from gasp_env.policy.decode import Decoder, Row  # noqa: E402
 from gasp_env.store import open_curriculum  # noqa: E402
 
@@ -174,7 +175,7 @@ def test_a_dead_engine_stops_the_trainer_in_its_own_words(run):
     assert not list(RunFolder.open(run.folder).all_transcripts())
 
 
-def test_a_prompt_that_does_not_fit_has_its_groups_mean(run):
+def test_a_prompt_that_does_not_fit_has_the_mean_of_its_kind(run):
     (one,) = execute(Engine(), run.rows[:1], samples=1, max_tokens=1)
     assert one["truncated"] and len(one["observation_tokens"]) > 2
 
@@ -208,6 +209,18 @@ def test_the_reward_function_grades_real_problems(tmp_path, monkeypatch):
     right, wrong = f"```python\n{goalpost.reference}\n```", "```python\ndef f(xs):\n    return xs\n```"
     found = reward_func([prompt + right, prompt + wrong], [prompt] * 2, [rows[0]["label"]] * 2)
     assert [one["scores"] for one in found] == [1.0, 0.0]
+    endings = (
+        "<|im_end|>",
+        "<|endoftext|>\n",
+        "</s>",
+        "<\uff5cend\uff5c>",
+        "<|im_end|>\n<|endoftext|><|endoftext|>",
+    )
+    with ThreadPoolExecutor(4) as threads:  # as the trainer does, which decodes with special tokens
+        answers = threads.map(lambda end: reward_func([prompt + right + end], [prompt], [rows[0]["label"]]), endings)
+        assert [one["scores"] for (one,) in answers] == [1.0] * len(endings)
+    assert len(list((tmp_path / "run").glob("transcripts-*.jsonl"))) == 1
+    leave_runs()
     assert found[0]["extra_logs"]["gasp_reward"] == 1.0 > found[1]["extra_logs"]["gasp_reward"]
 
 

@@ -15,10 +15,10 @@ from curriculum_cases import goalpost  # noqa: E402
 from ray.cluster_utils import Cluster  # noqa: E402
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy  # noqa: E402
 
-from gasp_env.adapters.ray import open_node_sandbox  # noqa: E402
 from gasp_env.config import Config  # noqa: E402
 from gasp_env.errors import StoreError  # noqa: E402
 from gasp_env.play import RunFolder, join_run, read_ticket  # noqa: E402
+from gasp_env.sandbox.ray_node import open_node_sandbox  # noqa: E402
 from gasp_env.store import check_store, open_curriculum, open_store  # noqa: E402
 from gasp_env.store.ray_actor import NAMESPACE  # noqa: E402
 from gasp_env.types import Job, Verdict  # noqa: E402
@@ -96,13 +96,13 @@ def test_one_sandbox_a_node():
 
 def test_the_nodes_sandbox(tmp_path):
     folder = tmp_path / "run"
-    rows = make_run(folder, rows=6)
+    rows = make_run(folder, rows=6, sandbox="ray")
 
     async def go():
-        one, other = await open_node_sandbox(), await open_node_sandbox()
-        assert one.report == other.report and one.report.backend
+        one = await open_node_sandbox()
         (outcome,) = await one.run([Job(program="def f(x):\n    return x + 1", inputs=("1", "41"))])
-        joined = await join_run(folder, sandbox=other)
+        joined = await join_run(folder)
+        assert isinstance(joined.arena.sandbox, type(one)) and joined.arena.sandbox.report == one.report
         script = Script()
         for row in rows:
             await joined.play(read_ticket(row["prompt"]), policy=script)

@@ -4,7 +4,7 @@ import asyncio
 
 import ray
 
-from gasp_env.adapters.ray import open_node_sandbox
+from gasp_env.sandbox.ray_node import open_node_sandbox
 from gasp_env.store.ray_actor import NAMESPACE
 from gasp_env.types import Job
 

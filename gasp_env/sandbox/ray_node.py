@@ -1,7 +1,6 @@
 """Sandbox actors of a Ray cluster: one a node, shared by every worker there.
 
-    sandbox = await open_node_sandbox()
-    joined = await join_run("runs/first", sandbox=sandbox)
+    gasp-env tickets --run runs/first --set sandbox=ray ...       # every worker that joins uses its node's
 
 A rollout worker that opens its own sandbox counts on the whole node's cores; with several workers on a node they oversubscribe
 it. The node's actor holds the one pool. The curriculum's actor is a store address (``ray://name``). The law of this module: the
@@ -14,11 +13,13 @@ from typing import Any
 
 from gasp_env._optional import require
 from gasp_env.errors import SandboxUnavailable
-from gasp_env.sandbox import Sandbox, SandboxReport, open_local
-from gasp_env.store.ray_actor import NAMESPACE
+from gasp_env.sandbox.local import open_local
+from gasp_env.sandbox.protocol import Sandbox, SandboxReport
 from gasp_env.types import Job, JobOutcome, TestOutcome, Verdict
 
 __all__ = ("NodeHost", "NodeSandbox", "open_node_sandbox")
+
+_NAMESPACE = "gasp"
 
 
 class NodeHost:
@@ -78,15 +79,20 @@ async def open_node_sandbox(*, require_level: str = "L2", allow_unsafe: bool = F
         allow_unsafe: accept no isolation.
 
     Raises:
-        SandboxUnavailable: the isolation asked for can't be had on this node.
+        SandboxUnavailable: there is no cluster, or the isolation asked for can't be had on this node.
         MissingExtra: Ray is not installed.
     """
     ray: Any = require("ray", extra="ray")
     strategies: Any = require("ray.util.scheduling_strategies", extra="ray")
+    try:
+        if not ray.is_initialized():
+            ray.init(address="auto", log_to_driver=False)
+    except ConnectionError as error:
+        raise SandboxUnavailable(f"sandbox ray: no Ray cluster ({error}); run: ray start --head") from error
     node: str = ray.get_runtime_context().get_node_id()
     host: Any = ray.remote(NodeHost).options(
         name=f"gasp-sandbox-{node}",
-        namespace=NAMESPACE,
+        namespace=_NAMESPACE,
         lifetime="detached",
         get_if_exists=True,
         num_cpus=0,
