@@ -1,12 +1,14 @@
 """One scripted model through every adapter: the same questions, rewards and curriculum as the arena's own."""
 
 import asyncio
+from collections import defaultdict
 from types import SimpleNamespace
 
 import pytest
-from adapter_cases import GOALPOSTS, CharTokenizer, Script, make_run, summary
+from adapter_cases import GOALPOSTS, ROOT, CharTokenizer, Script, make_run, summary
+from chat_server import chat_server
 
-from gasp_env.play import Seat, Session, join_run, leave_runs, read_ticket, ticket_text
+from gasp_env.play import RunFolder, join_run, leave_runs, read_ticket, ticket_text
 
 ROWS = 14
 SETTINGS = {"mix__lemma": "2", "mix__lift": "2", "mix__solve": "2", "mix__real": "1", "rules__teacher_turns": "2"}
@@ -32,21 +34,23 @@ def arena(folder, tickets):
     asyncio.run(go())
 
 
-def session(folder, tickets):
-    """What the TRL adapter plays through."""
+def trl(folder, tickets):
     pytest.importorskip("trl")
-    from gasp_env.play import RunFolder
+    from gasp_env.adapters.trl import Gasp
     from gasp_env.tasks import load_goalposts
 
+    trainer = SimpleNamespace(  # what a rollout function reads of GRPOTrainer; the real one is in test_trl_contract.py
+        args=SimpleNamespace(temperature=1.0, top_p=1.0, max_completion_length=1000),
+        state=SimpleNamespace(global_step=0),
+        accelerator=SimpleNamespace(process_index=0, is_main_process=True),
+        processing_class=CharTokenizer(),
+        model=SimpleNamespace(training=True),
+        _metrics={"train": defaultdict(list)},
+    )
     config = RunFolder.open(folder).manifest.config
-    with Session.open(
-        folder, config=config, goalposts=load_goalposts(GOALPOSTS), new=True, embedder="hashing"
-    ) as opened:
-        opened.begin(0)
-        script = Erring()
-        for number, ticket in enumerate(tickets):
-            seat = Seat(ticket=ticket, episode_id=f"e{number}", seed=number)
-            opened.log(opened.rows(opened.play([seat], policy=script)))
+    with Gasp.open(folder, config=config, goalposts=load_goalposts(GOALPOSTS), new=True, policy=Erring()) as gasp:
+        gasp.begin(0, None)
+        return [gasp.rollout([ticket_text(ticket)], trainer)["gasp_reward"][0] for ticket in tickets]
 
 
 def gymnasium(folder, tickets):
@@ -54,18 +58,19 @@ def gymnasium(folder, tickets):
     script = Erring()
     env = gym.make("gasp_env.adapters.gymnasium:GaspTeacher-v0", run=folder)
     curriculum = env.unwrapped.curriculum
-    rows = []
+    rows, paid = [], []
     for ticket in tickets:
         _, info = env.reset(options={"ticket": ticket})
         done = False
         while not done:
             texts = [script.answer(info["messages"]) for _ in range(info["n"])]
-            _, _, over, cut, info = env.unwrapped.step(texts)
+            _, reward, over, cut, info = env.unwrapped.step(texts)
             done = over or cut
         rows.append(info["result"])
+        paid.append(reward)
     found = {"questions": sorted(curriculum.state.questions), "settled": len(curriculum.state.settled)}
     env.close()
-    return rows, found
+    return rows, found, paid
 
 
 def openrlhf(folder, tickets):
@@ -83,20 +88,22 @@ def openrlhf(folder, tickets):
             )
 
     async def go():
-        executor = AgentExecutor()
+        executor, paid = AgentExecutor(), []
         for ticket in tickets:
             params = SimpleNamespace(max_tokens=10_000, logprobs=1)
-            await executor.execute("x", ticket_text(ticket), params, 1_000_000, tokenizer, Engine())
+            found = await executor.execute("x", ticket_text(ticket), params, 1_000_000, tokenizer, Engine())
+            paid.append(found["extra_logs"]["gasp_reward"])
         await executor.close()
+        return paid
 
-    asyncio.run(go())
+    return asyncio.run(go())
 
 
 def skyrl(folder, tickets):
     gym = pytest.importorskip("skyrl_gym")
     from gasp_env.adapters.skyrl import ENV_ID, POLICY_KEY
 
-    script = Erring()
+    script, paid = Erring(), []
     for ticket in tickets:
         extras = {"extra_info": {"ticket": ticket_text(ticket)}, POLICY_KEY: script}
         env = gym.make(ENV_ID, env_config={}, extras=extras)
@@ -106,80 +113,91 @@ def skyrl(folder, tickets):
             said = script.answer(chat)
             out = env.step(said)
             chat, done = [*chat, {"role": "assistant", "content": said}, *out["observations"]], out["done"]
+        paid.append(out["reward"])
     leave_runs()
+    return paid
 
 
 def openenv(folder, tickets):
     pytest.importorskip("openenv")
     from gasp_env.adapters.openenv import GaspAction, GaspEnvironment
 
-    script = Erring()
+    script, paid = Erring(), []
     for ticket in tickets:
         env = GaspEnvironment()
         seen = env.reset(ticket=ticket_text(ticket))
         while not seen.done:
             seen = env.step(GaspAction(texts=[script.answer(seen.messages) for _ in range(seen.n)]))
+        paid.append(seen.reward)
     leave_runs()
+    return paid
 
 
 def verl(folder, tickets):
     pytest.importorskip("verl")
+    from omegaconf import OmegaConf
+    from verl.experimental.agent_loop import agent_loop as loops
     from verl.workers.rollout.replica import TokenOutput
 
     from gasp_env.adapters import verl as adapter
 
     tokenizer, script = CharTokenizer(), Erring()
 
-    async def builds(chat):
-        return tokenizer.apply_chat_template(chat)
+    class Server:
+        async def generate(self, request_id, *, prompt_ids, sampling_params, **_):
+            ids = tokenizer.sampled(script.answer(tokenizer.chat(prompt_ids)))
+            return TokenOutput(token_ids=ids, log_probs=[-1.0] * len(ids), stop_reason="completed")
 
-    async def samples(request_id, *, prompt_ids, sampling_params):
-        ids = tokenizer.sampled(script.answer(tokenizer.chat(prompt_ids)))
-        return TokenOutput(token_ids=ids, log_probs=[-1.0] * len(ids))
-
-    loop = SimpleNamespace(
-        ct_build_initial_tokens=builds,
-        server_manager=SimpleNamespace(generate=samples),
-        tokenizer=tokenizer,
-        config=SimpleNamespace(algorithm=SimpleNamespace(adv_estimator="gasp")),
-        rollout_config=SimpleNamespace(response_length=100_000),
-    )
-    loop._output = lambda *found: adapter.GaspAgentLoop._output(loop, *found)
+    lengths = {"prompt_length": 100_000, "response_length": 100_000}
+    tree = {"actor_rollout_ref": {"rollout": lengths}, "algorithm": {"adv_estimator": "grpo"}, "data": {}}
+    config = OmegaConf.create(tree)
 
     async def go():
+        paid = []
         for ticket in tickets:
-            await adapter.GaspAgentLoop.run(loop, {}, extra_info={"ticket": ticket_text(ticket)})
+            loop = adapter.GaspAgentLoop(
+                trainer_config=loops.DictConfigWrap(config=config),
+                server_manager=Server(),
+                tokenizer=tokenizer,
+                processor=None,
+                dataset_cls=object,
+                data_config=loops.DictConfigWrap(config.data),
+                hf_model_type=None,
+                tools=loops.ToolListWrap([]),
+            )
+            row = {"extra_info": {"ticket": ticket_text(ticket)}, "global_steps": 1}
+            paid.append((await loop.run({"temperature": 1.0}, raw_prompt=[], **row)).reward_score)
         for task in adapter._joined.values():
             await (await task).close()
         adapter._joined.clear()
+        return paid
 
-    asyncio.run(go())
+    return asyncio.run(go())
 
 
 def verifiers(folder, tickets):
-    pytest.importorskip("verifiers")
-    from gasp_env.adapters.verifiers import SeatPolicy
+    vf = pytest.importorskip("verifiers.v1")
+    from verifiers.v1.utils.loaders import load_environment
 
     script = Erring()
 
-    class Seat:
-        async def run(self, task):
-            said = script.answer([{"role": one.role, "content": one.content} for one in task.data.prompt])
-            return SimpleNamespace(ok=True, last_reply=said, is_truncated=False)
+    async def go(url):
+        env = load_environment(vf.resolve_env_field({"env": {"taskset": {"id": "gasp-env-vf"}}})["env"])
+        first = next(iter(env.taskset))
+        client = vf.EvalClientConfig(base_url=url, api_key_var="OPENAI_API_KEY")
+        context, paid = vf.ModelContext(model="author", client=client), []
+        async with env.serving():
+            for ticket in tickets:
+                episode = await env.run_episode(first.with_data(ticket=ticket_text(ticket)), context)
+                trained = [one for one in episode.traces if one.agent.name != "probe"]
+                paid.append(trained[-1].rewards["gasp"].score)
+        return paid
 
-    seat = Seat()
-    agents = SimpleNamespace(teacher=seat, student=seat, probe=seat)
-
-    async def go():
-        joined = await join_run(folder)
-        for ticket in tickets:
-            await joined.play(ticket, policy=SeatPolicy(agents))
-        await joined.close()
-
-    asyncio.run(go())
+    with chat_server(lambda messages, *_: script.answer(messages)) as url:
+        return asyncio.run(go(url))
 
 
-DRIVERS = [session, openrlhf, skyrl, openenv, verl, verifiers]
+DRIVERS = [trl, openrlhf, skyrl, openenv, verl, verifiers]
 
 
 @pytest.fixture(scope="module")
@@ -200,8 +218,11 @@ def test_the_same_run(drive, expected, tmp_path, monkeypatch):
     folder = tmp_path / "run"
     make_run(folder, rows=ROWS, **SETTINGS)
     monkeypatch.setenv("GASP_RUN", str(folder))
-    drive(folder, tickets)
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    monkeypatch.syspath_prepend(str(ROOT / "integrations" / "verifiers"))
+    paid = drive(folder, tickets)
     assert summary(folder) == wanted
+    assert [one or 0.0 for one in paid] == [episode[2] or 0.0 for episode in wanted["episodes"]]
 
 
 def test_the_same_run_in_gymnasium(expected, tmp_path):
@@ -209,7 +230,8 @@ def test_the_same_run_in_gymnasium(expected, tmp_path):
     tickets, wanted = expected
     folder = tmp_path / "run"
     make_run(folder, rows=ROWS, **SETTINGS)
-    results, state = gymnasium(folder, tickets)
+    results, state, paid = gymnasium(folder, tickets)
     rewards = [(one.reward.value, one.accepted, one.question.id if one.question else None) for one in results]
     assert rewards == [episode[2:5] for episode in wanted["episodes"]]
+    assert paid == [episode[2] or 0.0 for episode in wanted["episodes"]]
     assert state == {key: wanted[key] for key in ("questions", "settled")}

@@ -13,19 +13,22 @@ from gasp_env.types import Message
 __all__ = ("chat_server",)
 
 
+def _chance(messages, seed, at):
+    """An answer that is right now and then; the same for one seed, place and prompt."""
+    rng = random.Random(None if seed is None else f"{seed}:{at}:{messages[-1].content}")
+    if messages[-1].content.startswith(("lemma", "lift")):
+        return propose(rng.randrange(2, 5000), rng.randrange(50))
+    return solve(messages, rng.random() < 0.45)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         messages = [Message(role=one["role"], content=one["content"]) for one in asked["messages"]]
-        seed = asked.get("seed")
-        rng = random.Random(None if seed is None else f"{seed}:{messages[-1].content}")
-        teacher = messages[-1].content.startswith(("lemma", "lift"))
-        texts = [
-            propose(rng.randrange(2, 5000), rng.randrange(50)) if teacher else solve(messages, rng.random() < 0.45)
-            for _ in range(asked.get("n") or 1)
-        ]
+        with self.server.lock:
+            texts = [self.server.answer(messages, asked.get("seed"), at) for at in range(asked.get("n") or 1)]
         self._send(
             {
                 "id": "x",
@@ -56,10 +59,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def chat_server():
-    """Serve on a free port; gives the address ending in ``/v1``."""
+def chat_server(answer=_chance):
+    """Serve on a free port; gives the address ending in ``/v1``.
+
+    Args:
+        answer: ``(messages, seed, place among n) -> text``, called by one thread at a time.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    server.daemon_threads = True
+    server.daemon_threads, server.answer, server.lock = True, answer, threading.Lock()
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
