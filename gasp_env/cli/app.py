@@ -97,7 +97,7 @@ def tickets(  # noqa: PLR0913 - one argument an option
         goalposts: JSON lines file of hard problems.
         out: File to write, a JSON object a line.
         rows: Tickets; each is played by one group of samples.
-        format: prompt (TRL, SkyRL), openrlhf, or openrlhf-reward (real problems in full, for plain RLVR).
+        format: prompt (TRL), openrlhf, openrlhf-reward (real problems in full, for plain RLVR), skyrl or verl.
         profile: Named settings: gasp (the paper), azr, rlvr, gasp+rlvr.
         config: TOML file of settings, read over its profile.
         set: One setting as key=value; may be given again and wins over the file.

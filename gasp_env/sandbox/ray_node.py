@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from gasp_env._optional import require
+from gasp_env._optional import require, require_version
 from gasp_env.errors import SandboxUnavailable
 from gasp_env.sandbox.local import open_local
 from gasp_env.sandbox.protocol import Sandbox, SandboxReport
@@ -80,8 +80,9 @@ async def open_node_sandbox(*, require_level: str = "L2", allow_unsafe: bool = F
 
     Raises:
         SandboxUnavailable: there is no cluster, or the isolation asked for can't be had on this node.
-        MissingExtra: Ray is not installed.
+        MissingExtra: Ray is not installed, or another version.
     """
+    require_version("ray", at_least="2.55", below="3", extra="ray")
     ray: Any = require("ray", extra="ray")
     strategies: Any = require("ray.util.scheduling_strategies", extra="ray")
     try:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from gasp_env._optional import require
+from gasp_env._optional import require, require_version
 from gasp_env.curriculum import Decide, Event, EventStore, Update
 from gasp_env.errors import StoreError
 from gasp_env.store.memory import MemoryStore
@@ -63,12 +63,13 @@ class RayStore:
 
         Raises:
             StoreError: the address names no actor, or no Ray cluster can be reached.
-            MissingExtra: Ray is not installed.
+            MissingExtra: Ray is not installed, or another version.
         """
         self.url = url
         name, slash, file = url.removeprefix("ray://").partition("/")
         if not name:
             raise StoreError(f"{url!r} names no actor; use ray://NAME or ray://NAME/path/run.db")
+        require_version("ray", at_least="2.55", below="3", extra="ray")
         self._ray: Any = require("ray", extra="ray")
         try:
             if not self._ray.is_initialized():
