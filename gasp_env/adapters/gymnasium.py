@@ -9,10 +9,12 @@
 rate is measured by ``policy``; without one the probes are observations too (``info["train"]`` is False).
 
 The law of this module: what an infrastructure fault touched ends as ``truncated`` with reward 0 and ``info["masked"]``;
-drop it.
+drop it. Every draw comes from gymnasium's ``np_random``: seeded environments repeat, unseeded ones differ.
 """
 
 import itertools
+import os
+import socket
 import uuid
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,7 +26,8 @@ from gasp_env.config import Config, load_config
 from gasp_env.curriculum import deal
 from gasp_env.errors import ConfigError
 from gasp_env.novelty import make_embedder
-from gasp_env.play import Arena, LoopThread, Probes, Step, Stepper, run_folder, seat_seed
+from gasp_env.play import Arena, LoopThread, Probes, Step, Stepper, Transcript, run_folder, seat_seed
+from gasp_env.play.lines import Lines
 from gasp_env.play.parts import guarded, open_box
 from gasp_env.policy import Policy, open_policy
 from gasp_env.store import open_curriculum
@@ -36,6 +39,10 @@ __all__ = ("FreeText", "GaspEnv")
 require_version("gymnasium", at_least="1.4", below="1.5", extra="gymnasium")
 _gym: Any = require("gymnasium", extra="gymnasium")
 _MOST_CHARS = 1 << 20
+_PLACES = 1 << 62
+"""Places of the schedule that tickets are drawn from."""
+_number = itertools.count()
+"""Environments of this process, each with a transcript file of its own."""
 
 
 class FreeText(_gym.spaces.Text):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
@@ -77,7 +84,8 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         Args:
             role: ``teacher`` or ``student``.
             goalposts: JSON lines file; the curriculum then lives in memory and ends with the environment.
-            run: a run made by ``gasp-env tickets``, shared by every environment that names it; instead of goalposts.
+            run: a run made by ``gasp-env tickets``, shared by every environment that names it and given a transcript of
+                every episode; instead of goalposts.
             config: settings; None: the run's, or the profile ``gasp``.
             settings: dotted overrides, e.g. ``{"rules.rollouts": "8"}``.
             policy: answers a teacher's probes; a policy or its name (`open_policy`). None surfaces them.
@@ -92,7 +100,8 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
             raise ConfigError(f"role: got {role!r}; expected teacher or student")
         self._role, self.render_mode = Role(role), render_mode
         self.observation_space, self.action_space = FreeText(), FreeText()
-        self._closing, self._index, self._text = ExitStack(), itertools.count(), ""
+        self._closing, self._played, self._text = ExitStack(), 0, ""
+        self._transcripts: Lines[Transcript] | None = None
         try:
             self._open(goalposts, run, config, settings or {}, policy)
         except BaseException:
@@ -103,13 +112,12 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         """Start an episode.
 
         Args:
-            seed: seeds the tickets that follow; equal seeds on equal curricula give equal prompts.
+            seed: seeds the tickets that follow; equal seeds on equal curricula give equal prompts. None goes on with the
+                randomness there is, which is fresh where no seed was ever given.
             options: ``{"ticket": Ticket}`` plays that one.
         """
         parent: Any = super()
         parent.reset(seed=seed)
-        if seed is not None:
-            self._index = itertools.count(seed << 20)
         ticket: Ticket = (options or {}).get("ticket") or self._deal()
         name = f"gym-{uuid.uuid4().hex}"
         step = self._stepper.reset(ticket, episode_id=name, seed=seat_seed(ticket.id, self._config))
@@ -123,6 +131,7 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         """
         texts = [action] * self._due if isinstance(action, str) else list(action)
         step = self._stepper.step(texts)
+        self._keep(step)
         text, info = self._observe(step)
         masked = step.done and step.reward is None
         return text, step.reward or 0.0, step.done and not masked, masked, info
@@ -151,6 +160,7 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
         loop = self._closing.enter_context(LoopThread())
         sandbox = loop.run(open_box(self._config))
         self._closing.callback(lambda: loop.run(sandbox.close()))
+        self._transcripts = None if folder is None else folder.worker_transcripts(_worker())
         url = folder.store_url if folder else "memory://"
         self.curriculum = self._closing.enter_context(open_curriculum(url, self._config))
         self.curriculum.add_goalposts(chosen)
@@ -163,14 +173,34 @@ class GaspEnv(_gym.Env):  # type: ignore[misc] # pyright: ignore[reportUntypedBa
 
     def _deal(self) -> Ticket:
         if self._role is Role.STUDENT and not self.curriculum.state.pool:  # nothing was proposed yet: a goalpost
-            return Ticket(stage=Stage.REAL, draw_seed=next(self._index))
-        tickets = (deal(self._config, index) for index in self._index)
-        return next(one for one in itertools.islice(tickets, 10_000) if one.role is self._role)
+            return Ticket(stage=Stage.REAL, draw_seed=self._draw())
+        tickets = (deal(self._config, self._draw()) for _ in range(10_000))
+        return next(one for one in tickets if one.role is self._role)
+
+    def _draw(self) -> int:
+        return int(self.np_random.integers(_PLACES))
+
+    def _keep(self, step: Step) -> None:
+        """Write the transcript of an episode that ended, as every process of a run does."""
+        if self._transcripts is None or not step.done or step.info["result"].ticket.split == "eval":
+            return
+        self._played += 1
+        row = Transcript(
+            index=self._played,
+            wave_end=self._played + 1,
+            episode_id=step.info["episode_id"],
+            result=step.info["result"],
+        )
+        self._transcripts.append([row])
 
     def _observe(self, step: Step) -> tuple[str, dict[str, Any]]:
         self._text, self._due = _shown(step.messages or ()), int(step.info.get("n", 1))
         shown = {name: value for name, value in step.info.items() if name != "episode_id"}  # equal seeds, equal infos
         return self._text, {"messages": step.messages or ()} | shown
+
+
+def _worker() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-gym{next(_number)}"
 
 
 def _shown(messages: Sequence[Message]) -> str:

@@ -9,12 +9,13 @@
 An observation is a prompt with the number of answers due. A teacher's episode has two phases: its proposal (``train`` is True),
 then the solve-rate probes, which the client samples from the same weights (``train`` False, ``n`` answers due).
 
-The law of this module: sessions share nothing but the run; what is masked ends with reward None, never 0. Serve with one
-worker process for SQLite on one machine or with several: each joins the run by itself.
+The law of this module: sessions share nothing but the run; what is masked ends with reward None, never 0; a ticket that a
+server deals is taken in the shared store first, so that no other server, no other worker and no later start deals it again.
+Serve with one worker process or with several: each joins the run by itself.
 """
 
 import inspect
-import itertools
+import uuid
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,7 +23,7 @@ from typing import Any
 from gasp_env._optional import require, require_version
 from gasp_env.curriculum import deal
 from gasp_env.errors import PolicyError
-from gasp_env.play import Step, StepRun, episode_figures, process_run, read_ticket, ticket_text
+from gasp_env.play import Joined, Step, StepRun, episode_figures, process_run, read_ticket, ticket_text
 from gasp_env.types import Message, Ticket
 
 __all__ = (
@@ -48,7 +49,8 @@ PATIENCE_S = 900.0
 """A client waits this long for an answer: a step may run programs for minutes."""
 Sample = Callable[[Sequence[Message], int], Awaitable[Sequence[str | None]] | Sequence[str | None]]
 """The model: a prompt and how many answers are due; None in place of an answer that could not be sampled."""
-_dealt = itertools.count()
+_next: dict[str, int] = {}
+"""Run -> place in its schedule from which this process goes on; all places before it are taken."""
 
 
 class GaspAction(_types.Action):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
@@ -98,7 +100,7 @@ class GaspEnvironment(_interfaces.Environment):  # type: ignore[misc] # pyright:
         """Start an episode.
 
         Args:
-            seed: place in the run's schedule of tickets; None takes the next that this server has not dealt.
+            seed: place in the run's schedule of tickets; None takes the next that nobody was dealt.
             episode_id: known again if the client retries; settled once.
             options: ``ticket``: text of the ticket to play instead.
 
@@ -106,8 +108,11 @@ class GaspEnvironment(_interfaces.Environment):  # type: ignore[misc] # pyright:
             DataError: the ticket is no ticket.
         """
         given = options.get("ticket")
-        config = process_run()[1].config
-        self._ticket = read_ticket(str(given)) if given else deal(config, next(_dealt) if seed is None else seed)
+        if given:
+            self._ticket = read_ticket(str(given))
+        else:
+            loop, joined = process_run()
+            self._ticket = loop.run(_take(joined)) if seed is None else deal(joined.config, seed)
         step = self._run.reset(self._ticket, episode_id=episode_id or "")
         self._state = GaspState(episode_id=step.info["episode_id"], ticket=ticket_text(self._ticket))
         return self._observe(step)
@@ -146,6 +151,24 @@ class GaspEnvironment(_interfaces.Environment):  # type: ignore[misc] # pyright:
             key=result.baseline_key,
             figures=episode_figures(result.ticket, result),
         )
+
+
+async def _take(joined: Joined) -> Ticket:
+    """The next ticket of the schedule that nobody holds; on the run's loop, as the curriculum is.
+
+    Whose name is on the lease took it: the store writes one lease for a ticket, whoever asks at the same time.
+    """
+    run, holder = joined.run.store_url, f"openenv-{uuid.uuid4().hex}"
+    taken = joined.curriculum.state.draws
+    while True:
+        ticket = deal(joined.config, _next.get(run, 0))
+        _next[run] = _next.get(run, 0) + 1
+        if ticket.id in taken:
+            continue
+        joined.curriculum.resolve(ticket, holder)
+        lease = joined.curriculum.state.leases.get(ticket.id)
+        if lease is not None and lease.holder == holder:
+            return ticket
 
 
 def make_app() -> Any:  # noqa: ANN401 - FastAPI

@@ -1,27 +1,41 @@
 """GASP as a verifiers (v1) environment: seats for teacher, student and probe, tickets as tasks.
 
     gasp-env tickets --run runs/first --goalposts hard.jsonl --out tickets.jsonl
-    GASP_RUN=runs/first vf-eval gasp-env-vf -m MODEL --client.base-url http://localhost:8000/v1 --no-push
+    GASP_RUN=runs/first vf-eval gasp-env-vf -n 100 -m MODEL --client.base-url http://localhost:8000/v1 --no-push
 
 One episode is one ticket. The teacher's episode plays the ``teacher`` seat once and the ``probe`` seat for the solve rate (same
 policy, never trained); the student's plays the ``student`` seat. The law of this module: a task holds a ticket and no
 question, so reading tasks again on resume draws nothing; every trained trace of an episode has the episode's reward;
-what an infrastructure fault touched is not trainable.
+an episode is done when it is settled, whatever became of single probes; one that an infrastructure fault masked fails,
+trains nothing and may be played again, and what is played again is settled once.
 """
 
 # pyright: reportInvalidTypeForm=false, reportUnknownMemberType=false
 # (verifiers' classes are known at run time only)
 
 import asyncio
+import uuid
 from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 from gasp_env._optional import require, require_version
 from gasp_env.curriculum import deal
 from gasp_env.errors import ConfigError, PolicyError
-from gasp_env.play import Joined, Played, join_run, read_ticket, run_folder, ticket_text
+from gasp_env.play import (
+    Joined,
+    Played,
+    Seat,
+    Transcript,
+    join_run,
+    read_ticket,
+    run_folder,
+    seat_seed,
+    ticket_text,
+)
 from gasp_env.policy import Completion, Sampling
-from gasp_env.types import Message, Role
+from gasp_env.types import EpisodeResult, Message, Role, Stage, Ticket
 
 __all__ = (
     "ChatHarness",
@@ -29,6 +43,7 @@ __all__ = (
     "GaspData",
     "GaspEnv",
     "GaspEnvConfig",
+    "GaspSlot",
     "GaspTask",
     "GaspTaskset",
     "GaspTasksetConfig",
@@ -37,7 +52,12 @@ __all__ = (
 
 require_version("verifiers", at_least="0.4.0", below="0.5", extra="verifiers")
 vf: Any = require("verifiers.v1", extra="verifiers")
+_env: Any = require("verifiers.v1.env", extra="verifiers")
 _openai: Any = require("openai", extra="verifiers")
+_NOTE = "gasp_episode"
+"""In a trace's ``info``: the episode id under which the curriculum settled it."""
+_playing: ContextVar[str] = ContextVar("gasp_episode", default="")
+"""Episode id of the slot that runs; its retries share it."""
 
 
 class GaspData(vf.TaskData):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
@@ -73,12 +93,14 @@ class GaspTaskset(vf.Taskset[GaspTask, GaspTasksetConfig]):  # type: ignore[misc
         """Deal tickets.
 
         Raises:
-            ConfigError: no run, or an unknown role.
+            ConfigError: no run, an unknown role, or one that the run's mix never deals.
         """
         wanted = str(self.config.role)
         if wanted not in ("", *Role):
             raise ConfigError(f"--env.taskset.role: got {wanted!r}; expected teacher, student or nothing")
         config = run_folder(self.config.run or None).manifest.config
+        if wanted not in ("", *(Ticket(stage=one, draw_seed=0).role for one in Stage if getattr(config.mix, one))):
+            raise ConfigError(f"--env.taskset.role: the run's mix deals nothing to a {wanted}; leave that source out")
         index = 0
         while True:
             ticket = deal(config, index)
@@ -99,10 +121,23 @@ class GaspEnvConfig(vf.EnvConfig):  # type: ignore[misc] # pyright: ignore[repor
     """Probes of an episode run side by side."""
 
 
+@dataclass
+class GaspSlot(_env.RunSlot):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
+    """A planned episode that knows its number among those of its task."""
+
+    name: str = ""
+    """Episode id."""
+
+
 class GaspEnv(vf.Env[GaspEnvConfig]):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
     """Plays tickets."""
 
-    _joined: Joined | None = None
+    def __init__(self, config: Any) -> None:  # noqa: ANN401 - GaspEnvConfig
+        """Hold the settings; nothing is opened."""
+        parent: Any = super()
+        parent.__init__(config)
+        self._joined: Joined | None = None
+        self._kept: set[str] = set()
 
     async def start(self) -> None:
         """Join the run; every worker process joins by itself."""
@@ -118,21 +153,91 @@ class GaspEnv(vf.Env[GaspEnvConfig]):  # type: ignore[misc] # pyright: ignore[re
         """Probes are estimates: never trained."""
         agents.probe.trainable = False
 
+    def complete(self, episode: Any) -> bool:  # noqa: ANN401 - vf.Episode, or one read from a file
+        """True if the curriculum settled the episode; a probe that failed made its estimate smaller and no more.
+
+        What is complete is kept by ``--resume``, and its place is not planned again.
+        """
+        notes = [str(trace.info[_NOTE]) for trace in episode.traces if _NOTE in trace.info]
+        self._kept.update(notes)
+        return bool(notes)
+
+    def slots(self, task: Any, n: int | None = None) -> list[Any]:  # noqa: ANN401 - vf.Task, RunSlot
+        """Plan episodes.
+
+        Args:
+            task: what they play.
+            n: how many, for an evaluation: it plans all places of a task at once, so that the same place has the same
+                episode id when it is planned again. None is one, for an env server: a trainer's requests do not say
+                whether they are members of a group or one played again, so each is an episode of its own.
+
+        Raises:
+            ValueError: ``n`` is below 1.
+        """
+        parent: Any = super()
+        planned = parent.slots(task, 1 if n is None else n)
+        if n is None:
+            return [GaspSlot(slot.task, name=f"vf-{uuid.uuid4().hex}") for slot in planned]
+        ticket = read_ticket(str(task.data.ticket))
+        places = (f"vf-{ticket.id}-{number}" for number in range(n + len(self._kept)))
+        free = (name for name in places if name not in self._kept)
+        return [GaspSlot(slot.task, name=name) for slot, name in zip(planned, free, strict=False)]
+
+    async def run_slot(self, slot: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - vf.Episode
+        """Play a planned episode; its retries share its id."""
+        parent: Any = super()
+        mark = _playing.set(getattr(slot, "name", ""))
+        try:
+            return await parent.run_slot(slot, *args, **options)
+        finally:
+            _playing.reset(mark)
+
+    async def run_episode(self, task: Any, ctx: Any, **options: Any) -> Any:  # noqa: ANN401 - vf.Episode
+        """Play once; ``ok`` says what `complete` does, so that neither a retry nor a trainer throws away what is settled."""
+        parent: Any = super()
+        episode = await parent.run_episode(task, ctx, **options)
+        episode.ok = self.complete(episode)
+        return episode
+
     async def run(self, task: Any, agents: Any) -> None:  # noqa: ANN401 - vf.Task, vf.Agents
         """One ticket.
 
         Raises:
-            PolicyError: no agent could be run at all; the episode fails and may be retried.
+            PolicyError: an infrastructure fault masked it; the episode fails and may be retried.
         """
         if self._joined is None:
             raise ConfigError("GaspEnv: plays only inside `async with env.serving()`")
-        ticket = read_ticket(str(task.data.ticket))
         policy = SeatPolicy(agents)
-        played = await self._joined.play(ticket, policy=policy)
-        if not policy.trained:
-            raise PolicyError(played.fault or "no agent answered")
+        played = await _play(self._joined, read_ticket(str(task.data.ticket)), policy)
         for trace in policy.trained:
             _record(trace, played)
+        if _faulted(played.result) or not policy.trained:
+            raise PolicyError(played.fault or played.result.masked or "no agent answered")
+        for trace in policy.trained:
+            trace.info[_NOTE] = played.episode_id
+
+
+async def _play(joined: Joined, ticket: Ticket, policy: "SeatPolicy") -> Played:
+    """Play and settle; a fault is settled under an id of its own, so that the episode may still be played."""
+    name = _playing.get() or f"vf-{uuid.uuid4().hex}"
+    seat = Seat(ticket=ticket, episode_id=name, seed=seat_seed(name, joined.config))
+    draft = await joined.arena.draft(seat, joined.arena.curriculum.resolve(ticket), policy=policy)
+    if _faulted(draft.result):
+        draft = replace(draft, seat=replace(seat, episode_id=f"{name}-fault-{uuid.uuid4().hex[:12]}"))
+    played = joined.arena.settle(draft)
+    if played.settlement.stored:
+        joined.episodes += 1
+        at = joined.episodes
+        row = Transcript(
+            index=at, wave_end=at + 1, episode_id=played.episode_id, result=played.result, fault=played.fault
+        )
+        joined.transcripts.append([row])
+    return played
+
+
+def _faulted(result: EpisodeResult) -> bool:
+    """True where the infrastructure masked the episode; a near-duplicate is masked too, but was played to its end."""
+    return result.reward.value is None and result.rejection is None
 
 
 class SeatPolicy:

@@ -38,6 +38,8 @@ def copy_recipe(name: str, to: Path) -> tuple[Path, ...]:
     for source, target in pairs:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
+        if target.suffix == ".sh":
+            target.chmod(target.stat().st_mode | 0o111)
     return tuple(target for _, target in pairs)
 
 

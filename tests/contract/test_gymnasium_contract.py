@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 gymnasium = pytest.importorskip("gymnasium")
+from adapter_cases import make_run, summary  # noqa: E402
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 
 from gasp_env.adapters.gymnasium import FreeText  # noqa: E402
 from gasp_env.errors import ConfigError  # noqa: E402
 from gasp_env.policy import ScriptedPolicy  # noqa: E402
+from gasp_env.report.facts import read_facts  # noqa: E402
 from gasp_env.tasks import load_goalposts  # noqa: E402
 from gasp_env.types import Stage, Ticket  # noqa: E402
 
@@ -95,6 +97,70 @@ def test_vectors():
     _, rewards, terminated, _, _ = envs.step((ECHOES, "nothing"))
     assert terminated.all() and list(rewards) == [-0.5, -1.0]
     envs.close()
+
+
+def prompts(envs, count=4, **options):
+    return [text for _ in range(count) for text in envs.reset(**options)[0]]
+
+
+def vector(mode="sync", **options):
+    kept = {"vector_kwargs": {"shared_memory": False}} if mode == "async" else {}
+    settings = {"rules.prompt_style": "compact"}
+    return gymnasium.make_vec(
+        f"{MODULE}:GaspStudent-v0",
+        num_envs=2,
+        vectorization_mode=mode,
+        goalposts=GOALPOSTS,
+        settings=settings,
+        **kept,
+        **options,
+    )
+
+
+def test_unseeded_environments_differ_and_seeded_ones_repeat():
+    first, second = vector(), vector()
+    assert prompts(first) != prompts(second)
+    assert prompts(first, 1, seed=7) + prompts(first) == prompts(second, 1, seed=7) + prompts(second)
+    assert prompts(first) == prompts(second)
+    columns = [prompts(first)[at::2] for at in range(2)]
+    assert columns[0] != columns[1]
+    first.close()
+    second.close()
+
+
+def test_environments_in_processes_of_their_own():
+    here, there, elsewhere = vector(), vector("async"), vector("async")
+    assert prompts(here, 1, seed=7) == prompts(there, 1, seed=7)
+    assert prompts(there) != prompts(elsewhere)
+    elsewhere.close()
+    _, rewards, terminated, truncated, info = there.step((ECHOES, "nothing"))
+    assert terminated.all() and not truncated.any() and list(rewards) == [-0.5, -1.0]
+    assert [one.reward.value for one in info["result"]] == [-0.5, -1.0]
+    there.close()
+    here.close()
+
+
+def test_a_joined_run_keeps_transcripts_and_a_report_shows_them(tmp_path):
+    make_run(tmp_path / "run")
+    for name, said, count in (("GaspTeacher", PROPOSAL, 2), ("GaspStudent", "no code", 3)):
+        env = gymnasium.make(f"{MODULE}:{name}-v0", run=tmp_path / "run", policy=ScriptedPolicy(lambda *_: SORTS))
+        for _ in range(count):
+            env.reset(options={"ticket": Ticket(stage=Stage.LEMMA, draw_seed=5)} if said == PROPOSAL else None)
+            env.step(said)
+        env.close()
+    total = summary(tmp_path / "run")
+    assert len(total["episodes"]) == total["settled"] == 5
+    facts = read_facts(tmp_path / "run")
+    assert facts.episodes == 5 and not facts.masked and facts.funnel["lemma"][0].count == 2
+
+
+def test_an_evaluation_ticket_leaves_no_transcript(tmp_path):
+    make_run(tmp_path / "run")
+    env = gymnasium.make(f"{MODULE}:GaspStudent-v0", run=tmp_path / "run")
+    env.reset(options={"ticket": Ticket(stage=Stage.REAL, draw_seed=5, split="eval")})
+    env.step("no code")
+    env.close()
+    assert not summary(tmp_path / "run")["episodes"]
 
 
 def test_text_is_any_text():

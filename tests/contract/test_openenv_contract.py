@@ -1,22 +1,29 @@
 """The server over a real socket with OpenEnv's client: sessions side by side, two-phase probes, masked episodes."""
 
 import asyncio
+import json
 import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("openenv", reason="OpenEnv has an environment of its own: tests/contract/run_venvs.sh")
 
 import uvicorn
-from adapter_cases import Script, make_run, summary
+import yaml
+from adapter_cases import ROOT, Script, make_run, summary
 
-from gasp_env.adapters.openenv import GaspAction, GaspClient, make_app, play
+from gasp_env.adapters.openenv import PATIENCE_S, GaspAction, GaspClient, GaspEnvironment, make_app, play
+from gasp_env.curriculum import deal
 from gasp_env.errors import PolicyError
-from gasp_env.play import leave_runs, ticket_text
+from gasp_env.play import RunFolder, leave_runs, ticket_text
 from gasp_env.types import Stage, Ticket
 
+RECIPE = ROOT / "integrations" / "openenv"
 LEMMA = ticket_text(Ticket(stage=Stage.LEMMA, draw_seed=5))
 
 
@@ -103,6 +110,70 @@ def test_a_retry_is_settled_once(run, url):
 
     asyncio.run(go())
     assert summary(folder)["settled"] == 1
+
+
+TAKES = """
+import asyncio, sys
+from gasp_env.adapters.openenv import GaspEnvironment
+
+env = GaspEnvironment()
+for _ in range(int(sys.argv[1])):
+    env.reset()
+    print(env.state.ticket, flush=True)
+"""
+
+
+def servers(count, resets):
+    """Tickets dealt by servers that start at the same time."""
+    started = [
+        subprocess.Popen([sys.executable, "-c", TAKES, str(resets)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        for _ in range(count)
+    ]
+    dealt = [one.communicate()[0].splitlines() for one in started]
+    assert all(one.returncode == 0 for one in started)
+    return dealt
+
+
+@pytest.mark.slow
+def test_no_two_servers_and_no_later_start_deal_the_same_ticket(run):
+    folder, _ = run
+    together = servers(3, 6)
+    later = servers(1, 6)
+    dealt = [ticket for one in together + later for ticket in one]
+    assert len(dealt) == 24 == len(set(dealt))
+    manifest = RunFolder.open(folder).manifest
+    assert set(dealt) == {ticket_text(deal(manifest.config, index)) for index in range(24)}
+
+
+def test_a_seed_names_a_place_and_a_ticket_that_was_played_is_not_dealt(run):
+    _, rows = run
+    env = GaspEnvironment()
+    env.reset(ticket=rows[0]["prompt"])
+    env.reset(seed=1)
+    assert env.state.ticket == rows[1]["prompt"]
+    env.reset()
+    assert env.state.ticket == rows[2]["prompt"]
+    env.reset(seed=1)
+    assert env.state.ticket == rows[1]["prompt"]
+
+
+def openenv(*words):
+    command = [Path(sys.executable).parent / "openenv", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=RECIPE)
+
+
+def test_openenvs_own_validation_accepts_the_folder():
+    done = openenv("validate", ".", "--json")
+    found = {one["check_id"]: one["status"] for one in json.loads(done.stdout)["results"]}
+    assert done.returncode == 0 and found["static.manifest"] == "pass" and "fail" not in found.values()
+    named = yaml.safe_load((RECIPE / "openenv.yaml").read_text())
+    assert named["app"] == "server.app:app" and (RECIPE / "server" / "app.py").is_file()
+    assert named["validation"]["resources"]["episode_timeout_s"] == PATIENCE_S
+
+
+def test_openenvs_own_validation_accepts_a_running_server(url):
+    done = openenv("validate", "--url", url, "--timeout", "60")
+    assert done.returncode == 0 and done.stdout.strip().endswith("Verdict: PASS"), done.stdout
 
 
 def test_the_wrong_number_of_answers_is_refused(run, url):

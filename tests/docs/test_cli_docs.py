@@ -38,7 +38,7 @@ def test_every_option_has_help(name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_example_parses(name):
-    examples = re.findall(r"^\s+(gasp-env .*)$", app[name].default_command.__doc__, re.MULTILINE)
+    examples = re.findall(r"^\s*(gasp-env .*)$", app[name].default_command.__doc__, re.MULTILINE)
     assert examples
     for example in examples:
         command, _, _ = app.parse_args(shlex.split(example)[1:], exit_on_error=False, print_error=False)

@@ -116,7 +116,7 @@ def test_the_archive_runs_on_a_bare_interpreter(tmp_path):
 
 @pytest.mark.parametrize("name", ["firejail", "local:image", "e2b:image", "prime:image", ""])
 def test_a_backend_that_is_not_there_is_named(name):
-    with pytest.raises(ConfigError, match="choose local, e2b, prime, docker, podman, fusion"):
+    with pytest.raises(ConfigError, match="choose local, ray, e2b, prime, docker, podman, fusion"):
         asyncio.run(open_sandbox(name))
 
 
