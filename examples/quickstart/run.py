@@ -35,6 +35,13 @@ from gasp_env.report import print_summary, write_report
 from gasp_env.tasks import load_goalposts
 
 console = Console()
+
+
+def say(text: str) -> None:
+    """One line, however long the paths in it are."""
+    console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 TRAINED = "trained"
 """Written when training is over and the model saved; holds the number of steps."""
 
@@ -80,12 +87,10 @@ class Watch(transformers.TrainerCallback):  # type: ignore[misc]
         paid = " ".join(
             f"{rung} {float(logs[key]):+.2f}" for rung in ("lemma", "lift") if (key := f"gasp/reward/{rung}") in logs
         )
-        console.print(
+        say(
             f"step {state.global_step:3d}/{state.max_steps}  {now - self.last:4.1f} s  "
             f"accepted {counts.accepted:3d} of {counts.proposed:4d} proposals  "
-            f"student {counts.solved:3d} of {counts.tried:4d}  teacher's pay: {paid or '-'}",
-            highlight=False,
-            soft_wrap=True,
+            f"student {counts.solved:3d} of {counts.tried:4d}  teacher's pay: {paid or '-'}"
         )
         self.last = now
 
@@ -134,11 +139,11 @@ def train(options: argparse.Namespace, known: Preset, session: Session, start: t
     )
     trainer.remove_callback(transformers.PrinterCallback)
     newest = gasp.last_checkpoint(args.output_dir)
-    console.print(f"going on from {Path(newest).name}" if newest else "training from the start policy")
+    say(f"going on from {Path(newest).name}" if newest else "training from the start policy")
     trainer.train(resume_from_checkpoint=newest)
     steps = int(trainer.state.global_step)
     if watch.out_of_time:
-        console.print(f"[yellow]{options.minutes:g} minutes are over[/]: {steps} steps of {options.steps}")
+        say(f"{options.minutes:g} minutes are over: {steps} steps of {options.steps}")
     trainer.save_model(str(options.run / "model"))
     write_atomic(options.run / TRAINED, f"{steps}\n".encode())
     return steps
@@ -149,7 +154,7 @@ def compare(options: argparse.Namespace, known: Preset, session: Session, steps:
     until = time.monotonic() + 60 * options.measure_minutes
     session.arena.sampling = Sampling(max_tokens=known.max_tokens)
     policies = TransformersPolicy(*load(options.model)), TransformersPolicy(*load_folder(options.run / "model"))
-    console.print("setting lemmas of the start policy apart")
+    say("setting lemmas of the start policy apart")
     goalposts = load_goalposts(known.goalposts)[: known.measured]
     tasks = tasks_of(session, goalposts, held_out(session, policies[0], options.held_out))
     columns = (TextColumn("measuring start and trained policy"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -166,7 +171,7 @@ def show(run: Path) -> None:
     """What came of a finished run."""
     print_summary(run, console)
     console.print(table(saved(run)), NOTE)
-    console.print(f"report: {write_report(run)}", highlight=False, soft_wrap=True)
+    say(f"report: {write_report(run)}")
 
 
 def main() -> None:
@@ -179,9 +184,9 @@ def main() -> None:
     if RunFolder.holds_run(options.run) and not options.new:
         if saved(options.run):
             show(options.run)
-            console.print(f"{options.run} is finished; --new (make demo ARGS=--new) starts another run")
+            say(f"{options.run} is finished; --new (make demo ARGS=--new) starts another run")
             return
-        console.print(f"{options.run} was interrupted; going on with it (--new starts another run)")
+        say(f"{options.run} was interrupted; going on with it (--new starts another run)")
     chosen = {"profile": options.profile, "seed": str(options.seed)} | overrides(options.set)
     config = load_config(None, known.settings | chosen)
     began, start = time.monotonic(), load(options.model)
@@ -195,14 +200,14 @@ def main() -> None:
         new=options.new,
     ) as session:
         report = session.arena.sandbox.report
-        console.print(
+        say(
             f"run {options.run}, {options.model}, profile {options.profile}, sandbox {report.level} ({report.slots} slots)"
         )
         trained = options.run / TRAINED
         steps = int(trained.read_text()) if trained.exists() else train(options, known, session, start)
         compare(options, known, session, steps)
     show(options.run)
-    console.print(f"{(time.monotonic() - began) / 60:.1f} minutes; the trained model is in {options.run / 'model'}")
+    say(f"{(time.monotonic() - began) / 60:.1f} minutes; the trained model is in {options.run / 'model'}")
 
 
 if __name__ == "__main__":
