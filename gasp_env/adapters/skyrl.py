@@ -12,17 +12,29 @@ is masked has no trained token (`gasp_generator`), and reward 0 where only skyrl
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from gasp_env._optional import require, require_version
+from gasp_env.curriculum import Curriculum
 from gasp_env.errors import ConfigError, DataError
-from gasp_env.play import Step, StepRun, episode_figures, new_messages, read_ticket
+from gasp_env.play import (
+    Step,
+    StepRun,
+    episode_figures,
+    go_to_step,
+    new_messages,
+    read_ticket,
+    run_folder,
+    save_step,
+)
 from gasp_env.policy import Completion, Policy, Sampling, open_policy
+from gasp_env.store import open_curriculum
 from gasp_env.types import EpisodeResult, Message, Role
 
-__all__ = ("ENV_ID", "ClientPolicy", "GaspTextEnv", "Nobody", "gasp_generator")
+__all__ = ("ENV_ID", "ClientPolicy", "GaspTextEnv", "Nobody", "gasp_generator", "gasp_trainer")
 
 require_version("skyrl-gym", at_least="0.4", below="0.5", extra="skyrl")
 _gym: Any = require("skyrl_gym", extra="skyrl")
@@ -33,6 +45,10 @@ ENV_ID = "gasp"
 """Of both roles; the ticket says which one plays."""
 POLICY_KEY = "gasp_policy"
 """In the extras of an environment: who answers probes."""
+ENDINGS_KEY = "gasp_endings"
+"""In the extras: special tokens, which SkyRL leaves at the end of an answer's text."""
+FITS_KEY = "gasp_fits"
+"""In the extras: says whether a prompt leaves the engine room."""
 PROBES_VARIABLE = "GASP_PROBES"
 """Environment variable that names who answers them where no generator does."""
 Chat = list[dict[str, str]]
@@ -62,20 +78,25 @@ class GaspTextEnv(_base.BaseTextEnv):  # type: ignore[misc] # pyright: ignore[re
             raise DataError("extra_info.ticket: missing; make the rows with `gasp-env tickets --format skyrl`")
         self._ticket = read_ticket(info["ticket"])
         self._said: tuple[Message, ...] = ()
+        self._endings: tuple[str, ...] = tuple(row.get(ENDINGS_KEY) or ())
+        self._fits: Callable[[Chat], bool] = row.get(FITS_KEY) or (lambda _: True)
+        self._lost = False
         self._result: EpisodeResult | None = None
         named = settings.get("probes") or os.environ.get(PROBES_VARIABLE)
         prober: Policy = row.get(POLICY_KEY) or (_named(named) if named else Nobody())
         self._run = StepRun(settings.get("run"), probes=prober)
 
-    def init(self, prompt: Chat) -> tuple[Chat, dict[str, Any]]:  # noqa: ARG002 - a placeholder
-        """The prompt of the ticket."""
+    def init(self, prompt: Chat) -> tuple[Chat, dict[str, Any]]:
+        """The prompt of the ticket; the row's placeholder where that is too long, and the episode is then masked."""
         step = self._run.reset(self._ticket)
         self._said = step.messages or ()
-        return _chat(self._said), dict(step.info)
+        chat = _chat(self._said)
+        self._lost = not self._fits(chat)
+        return prompt if self._lost else chat, dict(step.info)
 
     def step(self, action: str) -> Any:  # noqa: ANN401 - BaseTextEnvStepOutput
         """Take an answer; ends the episode, or asks for another turn where the rules allow one."""
-        step = self._run.step(action)
+        step = self._run.step(None if self._lost else _without(action, self._endings))
         observations = [] if step.messages is None else _chat(new_messages(self._said, step.messages))
         self._said = step.messages or ()
         self._result = step.info.get("result")
@@ -116,16 +137,15 @@ class Nobody:
 class ClientPolicy:
     """Samples from SkyRL's inference engines, from whatever event loop asks."""
 
-    def __init__(self, client: Any, tokenizer: Any, params: dict[str, Any] | None, *, model: str | None) -> None:  # noqa: ANN401
-        """Call on the event loop that the client lives on.
+    def __init__(self, generator: Any, params: dict[str, Any] | None) -> None:  # noqa: ANN401
+        """Call on the event loop that the generator's client lives on.
 
         Args:
-            client: SkyRL's inference engine client.
-            tokenizer: with a chat template.
+            generator: SkyRL's; its client, tokenizer, template options and cache salt are those of the trained turns.
             params: sampling parameters of the trainer.
-            model: how the engine knows the policy.
         """
-        self._client, self._tokenizer, self._params, self._model = client, tokenizer, params, model
+        self._generator, self._params = generator, params
+        self._salt: str | None = generator._compute_cache_salt()  # noqa: SLF001 - as its own requests are salted
         self._home = asyncio.get_running_loop()
 
     async def generate(
@@ -143,14 +163,21 @@ class ClientPolicy:
         """The client is the trainer's."""
 
     async def _ask(self, messages: Sequence[Message], n: int) -> list[Completion | None]:
-        prompt: list[int] = self._tokenizer.apply_chat_template(
-            _chat(messages), add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        asked = {"prompt_token_ids": [prompt] * n, "session_ids": None, "sampling_params": self._params}
-        said = await self._client.generate(asked, model=self._model)
+        asked = {
+            "prompt_token_ids": [_tokens(self._generator, _chat(messages))] * n,
+            "session_ids": None,
+            "sampling_params": self._params,
+            "cache_salt": self._salt,
+        }
+        client, decode = self._generator.inference_engine_client, self._generator.tokenizer.decode
+        said = await client.generate(asked, model=self._generator.policy_model_name)
         return [
-            None if why == "abort" else Completion(text=text, token_ids=tuple(ids), finish_reason=_ending(why))
-            for text, ids, why in zip(said["responses"], said["response_ids"], said["stop_reasons"], strict=True)
+            None
+            if why == "abort"
+            else Completion(
+                text=decode(ids, skip_special_tokens=True), token_ids=tuple(ids), finish_reason=_ending(why)
+            )
+            for ids, why in zip(said["response_ids"], said["stop_reasons"], strict=True)
         ]
 
 
@@ -172,8 +199,12 @@ def gasp_generator() -> Any:  # noqa: ANN401 - a subclass of SkyRLGymGenerator
                 return extras
             if self.env_executor is None:
                 raise ConfigError("environment.skyrl_gym.max_env_workers: got 0; expected at least 1, as steps wait")
-            policy = ClientPolicy(self.inference_engine_client, self.tokenizer, params, model=self.policy_model_name)
-            return extras | {POLICY_KEY: policy}
+            endings: tuple[str, ...] = tuple(self.tokenizer.all_special_tokens)
+            mine = {POLICY_KEY: ClientPolicy(self, params), ENDINGS_KEY: endings, FITS_KEY: self._fits}
+            return extras | mine
+
+        def _fits(self, chat: Chat) -> bool:
+            return len(_tokens(self, chat)) <= int(self.generator_cfg.max_input_length)
 
         def _post_process_agent_loop_output(self, output: Any, extras: Any, trajectory_id: Any) -> Any:  # noqa: ANN401, ARG002
             steps = getattr(output, "step_outputs", None) or [output]
@@ -183,6 +214,58 @@ def gasp_generator() -> Any:  # noqa: ANN401 - a subclass of SkyRLGymGenerator
             return output
 
     return GaspGenerator
+
+
+@cache
+def gasp_trainer(base: Any) -> Any:  # noqa: ANN401 - a subclass of RayPPOTrainer
+    """SkyRL's trainer with the curriculum of `GASP_RUN` in its checkpoints, for `get_trainer` of its entry point.
+
+    Args:
+        base: the trainer's class, `RayPPOTrainer` or one made of it.
+    """
+
+    class GaspTrainer(base):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
+        """Saves the curriculum with every checkpoint; goes back to it when training goes on from one."""
+
+        def save_checkpoints(self) -> Any:  # noqa: ANN401
+            plain: Any = super()
+            folder: str = plain.save_checkpoints()
+            with _curriculum() as curriculum:
+                save_step(curriculum, int(self.global_step), Path(folder))
+            return folder
+
+        def load_checkpoints(self) -> Any:  # noqa: ANN401
+            plain: Any = super()
+            step, folder = plain.load_checkpoints()
+            with _curriculum() as curriculum:
+                go_to_step(curriculum, int(step), Path(folder) if folder else None)
+            return step, folder
+
+    return GaspTrainer
+
+
+def _curriculum() -> Curriculum:
+    run = run_folder()
+    return open_curriculum(run.store_url, run.manifest.config)
+
+
+def _tokens(generator: Any, chat: Chat) -> list[int]:  # noqa: ANN401
+    """A prompt as SkyRL's generator makes it."""
+    options: dict[str, Any] = dict(generator.generator_cfg.chat_template_kwargs)
+    found: list[int] = generator.tokenizer.apply_chat_template(
+        chat, add_generation_prompt=True, tokenize=True, return_dict=False, **options
+    )
+    return found
+
+
+def _without(text: str, endings: Sequence[str]) -> str:
+    """Text before the special tokens that it ends in."""
+    end = len(text)
+    while True:
+        last = next((one for one in endings if one and text.endswith(one, 0, end)), "")
+        if not last:
+            return text[:end]
+        end -= len(last)
 
 
 @cache

@@ -15,14 +15,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import msgspec
-
 from gasp_env.config import Config
 from gasp_env.curriculum import Curriculum, deal
-from gasp_env.errors import DataError, PolicyError
+from gasp_env.errors import PolicyError
 from gasp_env.novelty import make_embedder
 from gasp_env.play.arena import Arena, Draft, Played, Seat, cancel_all
-from gasp_env.play.lines import write_atomic
+from gasp_env.play.checkpoints import go_to_step, save_step
 from gasp_env.play.loop import LoopThread
 from gasp_env.play.parts import guarded, open_box
 from gasp_env.play.run import Metrics, RunFolder, Transcript, make_manifest
@@ -34,11 +32,9 @@ from gasp_env.store import open_curriculum
 from gasp_env.tasks import goalposts_hash
 from gasp_env.types import Goalpost, Task
 
-__all__ = ("CURRICULUM_FILE", "Session")
+__all__ = ("Session",)
 
 logger = logging.getLogger(__name__)
-CURRICULUM_FILE = "gasp_curriculum.json"
-"""The curriculum inside a trainer's checkpoint folder."""
 DEAD_BATCHES = 3
 """This many batches in a row with nothing but infrastructure faults end the run."""
 
@@ -209,12 +205,7 @@ class Session:
         Raises:
             DataError: neither the store nor the folder holds the curriculum of that step.
         """
-        if step in self.curriculum.snapshots:
-            self.curriculum.restore(step)
-        elif step == 0:
-            self.curriculum.snapshot(0)
-        else:
-            self.curriculum.load_state_dict(_read_checkpoint(checkpoint, step))
+        go_to_step(self.curriculum, step, checkpoint)
         settled = len(self.curriculum.state.settled)
         self.run.transcripts.keep(lambda row: row.index < settled)
         self.run.metrics.keep(lambda row: row.step <= settled)
@@ -223,10 +214,7 @@ class Session:
 
     def save(self, step: int, checkpoint: Path | None = None) -> None:
         """Mark the curriculum of ``step``, and write it into the trainer's checkpoint folder if there is one."""
-        self.curriculum.snapshot(step)
-        if checkpoint is not None:
-            data = {"step": step, "curriculum": self.curriculum.state_dict()}
-            write_atomic(checkpoint / CURRICULUM_FILE, msgspec.json.encode(data))
+        save_step(self.curriculum, step, checkpoint)
 
     async def _play(self, seats: Sequence[Seat], policy: Policy, concurrency: int) -> list[Played]:
         tasks = [self.curriculum.resolve(seat.ticket) for seat in seats]
@@ -248,18 +236,3 @@ class Session:
         self.funnel = Funnel()
         for row in self.run.transcripts:
             self.funnel.add(row.result, duplicate=row.episode_id in lost)
-
-
-def _read_checkpoint(folder: Path | None, step: int) -> dict[str, Any]:
-    file = (folder or Path()) / CURRICULUM_FILE
-    try:
-        data = msgspec.json.decode(file.read_bytes())
-        if data["step"] == step:
-            found: dict[str, Any] = data["curriculum"]
-            return found
-    except (OSError, msgspec.DecodeError, KeyError, TypeError) as error:
-        raise DataError(
-            f"step {step}: the store holds no snapshot of it and {file} can't be read ({error}); "
-            "resume from a checkpoint that holds this file"
-        ) from error
-    raise DataError(f"{file}: is of step {data['step']}, expected {step}; the folder was renamed")

@@ -13,10 +13,11 @@ import ray
 from skyrl.backends.skyrl_train.inference_servers.utils import resolve_policy_model_name
 from skyrl.train.config import SkyRLTrainConfig
 from skyrl.train.entrypoints.main_base import BasePPOExp
+from skyrl.train.trainer import RayPPOTrainer
 from skyrl.train.utils import validate_cfg
 from skyrl.train.utils.utils import initialize_ray
 
-from gasp_env.adapters.skyrl import gasp_generator
+from gasp_env.adapters.skyrl import gasp_generator, gasp_trainer
 
 
 class GaspExp(BasePPOExp):
@@ -31,6 +32,10 @@ class GaspExp(BasePPOExp):
             tokenizer=tokenizer,
             policy_model_name=resolve_policy_model_name(cfg),
         )
+
+    def get_trainer(self, **parts: Any) -> Any:  # noqa: ANN401
+        """The trainer that keeps the curriculum with its checkpoints."""
+        return gasp_trainer(RayPPOTrainer)(**parts)
 
 
 @ray.remote(num_cpus=1)

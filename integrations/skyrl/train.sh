@@ -16,6 +16,7 @@ BATCH=${BATCH:-384}      # samples a step (AZR: 64 x 6)
 GROUP=${GROUP:-4}        # samples that share a ticket
 TURNS=${TURNS:-1}        # the larger of rules.teacher_turns and rules.student_turns
 ROWS=$((STEPS * BATCH / GROUP))
+LONGEST=$((TURNS > 1 ? 6144 + 8096 : 6144)) # of a turn's prompt
 HERE=$(cd "$(dirname "$0")" && pwd)
 
 ARGS=(
@@ -31,7 +32,7 @@ ARGS=(
   trainer.max_prompt_length=6144 trainer.eval_before_train=false trainer.eval_interval=-1
   trainer.ckpt_interval=25 trainer.ckpt_path="$RUN/checkpoints" trainer.export_path="$RUN/model"
   trainer.logger=tensorboard trainer.project_name=gasp trainer.run_name="$PROFILE"
-  generator.n_samples_per_prompt="$GROUP" generator.max_turns="$TURNS" generator.max_input_length=14240
+  generator.n_samples_per_prompt="$GROUP" generator.max_turns="$TURNS" generator.max_input_length="$LONGEST"
   generator.sampling_params.max_generate_length=8096 generator.sampling_params.temperature=1.0
   generator.sampling_params.top_p=1.0
   generator.inference_engine.backend=vllm generator.inference_engine.num_engines=8

