@@ -6,26 +6,44 @@
 
 Every agent loop worker joins the run by itself; they share the curriculum through its store. The law of this module: token
 ids are those that the server read and sampled; every probe is a request of its own; with the estimator ``gasp`` the reward
-is standardised by role, stage and kind, with any other it is raw; what is masked has no trained token and reward 0.
+is standardised by role, stage and kind, with any other it is raw; what is masked has no trained token and reward 0; each
+checkpoint holds its curriculum (``trainer.checkpoint_callback_class=gasp_env.adapters.verl.GaspCheckpoint``).
 """
 
 import asyncio
+import logging
 import os
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gasp_env._optional import require, require_version
-from gasp_env.errors import DataError
-from gasp_env.play import Joined, Played, TokenSpan, episode_figures, join_run, read_ticket, trained_tokens
+from gasp_env.curriculum import Curriculum
+from gasp_env.errors import ConfigError, DataError
+from gasp_env.play import (
+    Joined,
+    Played,
+    TokenSpan,
+    episode_figures,
+    go_to_step,
+    join_run,
+    read_ticket,
+    run_folder,
+    save_step,
+    trained_tokens,
+)
 from gasp_env.policy import Completion, Sampling
+from gasp_env.store import open_curriculum
 from gasp_env.types import Message, Role
 
-__all__ = ("LOOP_NAME", "GaspAgentLoop", "ServerPolicy", "gasp_advantages")
+__all__ = ("LOOP_NAME", "GaspAgentLoop", "GaspCheckpoint", "ServerPolicy", "gasp_advantages")
 
 require_version("verl", at_least="0.9.1", below="0.10", extra="verl")
 _loops: Any = require("verl.experimental.agent_loop.agent_loop", extra="verl")
 _algos: Any = require("verl.trainer.ppo.core_algos", extra="verl")
+_callbacks: Any = require("verl.trainer.ppo.checkpoint_callback", extra="verl")
+logger = logging.getLogger(__name__)
 
 LOOP_NAME = "gasp"
 """Of the agent loop (a row's ``agent_name``) and of the advantage estimator."""
@@ -49,9 +67,10 @@ class GaspAgentLoop(_loops.AgentLoopBase):  # type: ignore[misc] # pyright: igno
         joined = await _join()
         policy = ServerPolicy(self, sampling_params)
         played = await joined.play(ticket, policy=policy)
-        return self._output(played, joined)
+        before = max(int(row.get("global_steps", 0)) - 1, 0)  # training step n samples with the weights of n - 1
+        return self._output(played, joined, before)
 
-    def _output(self, played: Played, joined: Joined) -> Any:  # noqa: ANN401
+    def _output(self, played: Played, joined: Joined, before: int) -> Any:  # noqa: ANN401
         raw = played.result.reward.value
         score, logs = raw or 0.0, episode_figures(played.result.ticket, played.result)
         if raw is not None and self.config.algorithm.adv_estimator == LOOP_NAME:
@@ -63,12 +82,17 @@ class GaspAgentLoop(_loops.AgentLoopBase):  # type: ignore[misc] # pyright: igno
             prompt_ids=list(span.prompt_ids),
             response_ids=list(span.completion_ids[:longest]),
             response_mask=mask[:longest],
-            response_logprobs=list(span.logprobs[:longest]),
+            response_logprobs=list(span.logprobs[:longest]) if self._knows_logprobs(played) else None,
             reward_score=score,
             num_turns=2 * span.turns,
             metrics=_loops.AgentLoopMetrics(),
-            extra_fields={"turn_scores": [], "tool_rewards": [], "reward_extra_info": logs},
+            extra_fields={"turn_scores": [], "tool_rewards": [], "reward_extra_info": logs} | _weights(played, before),
         )
+
+    def _knows_logprobs(self, played: Played) -> bool:
+        """Zeros in place of what the server did not say would be trained as certainty."""
+        said = all(one.logprobs for _, one in played.trained if one.token_ids)
+        return said and bool(self.rollout_config.calculate_log_probs)
 
 
 class ServerPolicy:
@@ -100,7 +124,7 @@ class ServerPolicy:
             prompt_ids=prompt,
             sampling_params=dict(self._params),
         )
-        if said.stop_reason == "aborted":
+        if said.stop_reason in ("aborted", "abort"):
             return None
         ids = tuple(int(one) for one in said.token_ids)
         return Completion(
@@ -108,8 +132,17 @@ class ServerPolicy:
             token_ids=ids,
             logprobs=tuple(float(one) for one in said.log_probs) if said.log_probs else None,
             prompt_ids=tuple(prompt),
+            finish_reason="length" if said.stop_reason == "length" or self._is_cut(ids, len(prompt)) else "stop",
             policy_version=_version(said.extra_fields),
         )
+
+    def _is_cut(self, ids: Sequence[int], read: int) -> bool:
+        """The vLLM server says ``completed`` of what was cut off, too."""
+        rollout = self._loop.rollout_config
+        longest = int(self._params.get("max_tokens", rollout.response_length))
+        if rollout.get("max_model_len"):
+            longest = min(longest, int(rollout.max_model_len) - read)
+        return len(ids) >= longest and ids[-1:] != (self._loop.tokenizer.eos_token_id,)
 
 
 @_algos.register_adv_est(LOOP_NAME)  # type: ignore[untyped-decorator]
@@ -125,6 +158,61 @@ def gasp_advantages(
     """
     advantages = token_level_rewards.sum(dim=-1, keepdim=True) * response_mask
     return advantages, advantages
+
+
+class GaspCheckpoint(_callbacks.CheckpointCallback):  # type: ignore[misc] # pyright: ignore[reportUntypedBaseClass]
+    """Saves the curriculum with every checkpoint; takes it back to the step that training goes on from.
+
+    verl makes it in the trainer's process before anything is played.
+    """
+
+    def __init__(self, config: Any = None) -> None:  # noqa: ANN401 - the whole configuration
+        """Go to the curriculum of the step that verl goes on from; a start from scratch goes to the run's beginning.
+
+        Raises:
+            ConfigError: ``GASP_RUN`` is not set, or names no run; ``trainer.resume_from_path`` names no checkpoint.
+            DataError: neither the store nor the checkpoint holds the curriculum of that step.
+        """
+        self.config, self._run = config, run_folder()
+        if config.trainer.val_only:
+            return
+        folder = _resumed(config.trainer)
+        step = _step(folder)
+        with self._curriculum() as curriculum:
+            go_to_step(curriculum, step, folder)
+            logger.info("step %d: the curriculum holds %d settled episodes", step, len(curriculum.state.settled))
+
+    def on_save(self, trainer: Any, global_step: int, checkpoint_dir: str, **_: object) -> None:  # noqa: ANN401
+        """Mark the curriculum of this step, put it into the checkpoint, and its figures into the trainer's log."""
+        with self._curriculum() as curriculum:
+            save_step(curriculum, global_step, Path(checkpoint_dir))
+            figures = {f"gasp/{name}": value for name, value in curriculum.metrics().items()}
+        trainer.logger.log(data=figures, step=global_step)
+
+    def _curriculum(self) -> Curriculum:
+        found = open_curriculum(self._run.store_url, self._run.manifest.config)
+        found.add_goalposts(self._run.goalposts())
+        return found
+
+
+def _resumed(trainer: Any) -> Path | None:  # noqa: ANN401
+    """The checkpoint that verl goes on from, found as verl finds it; None: from scratch."""
+    if trainer.resume_mode == "disable":
+        return None
+    if trainer.resume_mode == "resume_path":
+        return Path(str(trainer.resume_from_path))
+    checkpoints = require("verl.utils.checkpoint.checkpoint_manager", extra="verl")
+    found = checkpoints.find_latest_ckpt_path(str(Path(trainer.default_local_dir).absolute()))
+    return None if found is None else Path(found)
+
+
+def _step(folder: Path | None) -> int:
+    if folder is None:
+        return 0
+    number = folder.name.removeprefix("global_step_")
+    if not number.isdecimal():
+        raise ConfigError(f"trainer.resume_from_path: {str(folder)!r} is no checkpoint; expected .../global_step_N")
+    return int(number)
 
 
 _joined: dict[tuple[int, int], "asyncio.Task[Joined]"] = {}
@@ -145,5 +233,15 @@ def _silent(token: int) -> TokenSpan:
 
 
 def _version(fields: dict[str, Any]) -> str | None:
-    step = fields.get("max_global_steps")
-    return None if step is None else str(step)
+    """The step whose weights sampled, or the first and the last where they changed on the way."""
+    first, last = fields.get("min_global_steps"), fields.get("max_global_steps")
+    if first is None or last is None:
+        return None
+    return str(last) if first == last else f"{first}-{last}"
+
+
+def _weights(played: Played, before: int) -> dict[str, int]:
+    """Of which steps the weights were that sampled what is trained; ``before`` where no server said it."""
+    said = [one.policy_version for _, one in played.trained if one.policy_version]
+    steps = [int(step) for version in said for step in version.split("-")] or [before]
+    return {"min_global_steps": min(steps), "max_global_steps": max(steps)}

@@ -148,8 +148,8 @@ def verl(folder, tickets):
             ids = tokenizer.sampled(script.answer(tokenizer.chat(prompt_ids)))
             return TokenOutput(token_ids=ids, log_probs=[-1.0] * len(ids), stop_reason="completed")
 
-    lengths = {"prompt_length": 100_000, "response_length": 100_000}
-    tree = {"actor_rollout_ref": {"rollout": lengths}, "algorithm": {"adv_estimator": "grpo"}, "data": {}}
+    rollout = {"prompt_length": 100_000, "response_length": 100_000, "calculate_log_probs": True, "max_model_len": None}
+    tree = {"actor_rollout_ref": {"rollout": rollout}, "algorithm": {"adv_estimator": "grpo"}, "data": {}}
     config = OmegaConf.create(tree)
 
     async def go():
