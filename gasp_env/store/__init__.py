@@ -39,4 +39,9 @@ def open_curriculum(
     url: str, config: Config, clock: Callable[[], float] = time.time, *, cap: int = DEFAULT_CAP
 ) -> Curriculum:
     """Open the curriculum kept at ``url``; see `open_store` for addresses and errors."""
-    return Curriculum(open_store(url), config, clock, cap=cap)
+    store = open_store(url)
+    try:
+        return Curriculum(store, config, clock, cap=cap)
+    except BaseException:
+        store.close()
+        raise

@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch", reason="needs the extra transformers")
+
 import torch
 
 from gasp_env.errors import PolicyError

@@ -10,6 +10,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
+pytest.importorskip("trl", reason="needs the extra trl")
+
 from gasp_env.adapters.trl import Gasp
 from gasp_env.play import RunFolder
 from gasp_env.store import open_curriculum

@@ -1,5 +1,7 @@
 """Laws of the fold, over random histories."""
 
+from contextlib import closing
+
 from curriculum_cases import fingerprint, goalpost, lemma, question, refused, student
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -100,7 +102,7 @@ def test_the_pool_rungs_and_leases_stay_consistent(moves):
 def test_a_restart_decides_as_before(tmp_path):
     url = f"sqlite:///{tmp_path}/run.db"
     curriculum, _ = play([("lemma", n) for n in range(5)], url)
-    reopened = open_curriculum(url, Config(), lambda: 0.0, cap=4)
-    assert reopened.state == curriculum.state
-    assert reopened.novelty(question(50), fingerprint(3).vector, "", None).nearest_id == "q3"
-    assert open_store(url).read(0, -1).read
+    with curriculum, open_curriculum(url, Config(), lambda: 0.0, cap=4) as reopened, closing(open_store(url)) as store:
+        assert reopened.state == curriculum.state
+        assert reopened.novelty(question(50), fingerprint(3).vector, "", None).nearest_id == "q3"
+        assert store.read(0, -1).read

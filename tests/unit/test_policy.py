@@ -51,5 +51,6 @@ def test_a_model_behind_an_address():
 
 
 def test_a_model_that_is_not_there(tmp_path):
+    pytest.importorskip("transformers")
     with pytest.raises(PolicyError, match="can't be loaded"):
         open_policy(f"hf:{tmp_path / 'nothing'}")
