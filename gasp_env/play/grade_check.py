@@ -3,7 +3,8 @@
 Three steps, each a sandboxed process of its own: the data set's reference runs under the check and every call is written
 down; the judged program answers those calls; the check runs again on the answers, next to no judged code. A program
 that patches ``==``, exits early or reads its surroundings gains nothing. Where the arguments are no plain data (two MBPP
-problems pass objects, some references return what is no plain data) the check runs in the program's own process, and the result says so (``joined``).
+problems pass objects, some references return what is no plain data) the check runs in the program's own process, and
+the result says so (``joined``).
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,7 @@ from gasp_env.play.suite_guest import JUDGE, PREAMBLE, SPY, joined_program, repl
 from gasp_env.sandbox.protocol import Sandbox
 from gasp_env.tasks import Problem
 from gasp_env.types import Job, JobOutcome, Limits, TestOutcome, Verdict
-from gasp_env.values import decode
-from gasp_env.values.canonical import kind_of
+from gasp_env.values import decode, display
 
 __all__ = ("CheckGrader", "CheckRun")
 
@@ -109,24 +109,8 @@ def _judge_job(problem: Problem, answered: JobOutcome) -> Job:
 
 def _answer(test: TestOutcome) -> str:
     if test.verdict is Verdict.OK and test.value is not None:
-        return f"('value', {_source(decode(test.value))})"
+        return f"('value', {display(test.value)})"
     return repr(("error", test.error or test.verdict.value))
-
-
-def _source(value: Any) -> str:  # noqa: ANN401 - any plain value
-    """Python text of a plain value; long numbers in hexadecimal, which has no limit of digits."""
-    kind = kind_of(value)
-    if kind is int:
-        return hex(value)
-    if kind is dict:
-        return "{" + ", ".join(f"{_source(key)}: {_source(item)}" for key, item in value.items()) + "}"
-    if kind is list:
-        return f"[{', '.join(map(_source, value))}]"
-    if kind is tuple:
-        return f"({''.join(f'{_source(item)}, ' for item in value)})"
-    if kind in (set, frozenset):
-        return f"{kind.__name__}([{', '.join(map(_source, value))}])"
-    return repr(value)
 
 
 def _settled(answered: JobOutcome, judged: JobOutcome, calls: int) -> CheckRun:

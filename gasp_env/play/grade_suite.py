@@ -17,7 +17,7 @@ from enum import StrEnum
 from gasp_env.errors import ConfigError
 from gasp_env.game.grade import MODES
 from gasp_env.play.grade_check import CheckGrader, CheckRun
-from gasp_env.play.suite_guest import call_program, lcb_call, lcb_stdin, with_preamble
+from gasp_env.play.suite_guest import after, call_program, lcb_call, lcb_stdin, with_preamble
 from gasp_env.sandbox.protocol import Sandbox
 from gasp_env.tasks import Problem
 from gasp_env.types import InputStyle, Job, JobOutcome, Limits, TestCase, TestOutcome, Verdict
@@ -256,7 +256,7 @@ def assembled(problem: Problem, program: str) -> str:
     """The whole program: a completion is joined to its prompt, and the data set's preamble put before."""
     if problem.prompt_code and problem.source == "humaneval":
         whole = f"def {problem.entry}" in program
-        return f"{problem.prompt_code}\n    pass\n\n{program}" if whole else problem.prompt_code + program
+        return after(f"{problem.prompt_code}\n    pass\n", program) if whole else problem.prompt_code + program
     return with_preamble(program) if problem.preamble else program
 
 

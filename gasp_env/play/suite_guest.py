@@ -12,6 +12,7 @@ __all__ = (
     "JUDGE",
     "PREAMBLE",
     "SPY",
+    "after",
     "call_program",
     "joined_program",
     "lcb_call",
@@ -25,33 +26,44 @@ _STARS = (
     "functools", "operator", "io", "sys", "json", "builtins", "typing",
 )  # fmt: skip
 _NAMES = _STARS[:-2]
-PREAMBLE = (
-    "\n".join([f"from {name} import *" for name in _STARS] + [f"import {name}" for name in _NAMES])
-    + "\nsys.setrecursionlimit(50000)\n"
+_LIMITS = "import sys;sys.setrecursionlimit(50000);sys.set_int_max_str_digits(50000)"
+PREAMBLE = "\n".join(
+    [*(f"from {name} import *" for name in _STARS), *(f"import {name}" for name in _NAMES), _LIMITS, ""]
 )
-"""What LiveCodeBench's grader puts before every program: its programs count on these names. ``builtins`` come late so
-that ``pow`` is the three-argument one again."""
+"""What LiveCodeBench's grader puts before every program or sets for it: its programs count on these names and limits.
+``builtins`` come late so that ``pow`` is the three-argument one again."""
 
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _BY_TEXT = frozenset({"globals", "locals", "vars", "eval", "exec", "getattr", "__dict__"})
 
 _PLAIN = """
-def __gasp_plain(value, depth=0):
-    kind = type(value)
-    if kind in (int, float, str, bool, type(None), bytes, complex) or depth > 90:
+import builtins as __gasp_b, sys as __gasp_s
+def __gasp_plain(value, depth=0, b=__gasp_b):
+    kind = b.type(value)
+    if kind in (b.int, b.float, b.str, b.bool, b.type(None), b.bytes, b.complex) or depth > 90:
         return value
-    if isinstance(value, dict):
+    if b.isinstance(value, b.dict):
         return {__gasp_plain(k, depth + 1): __gasp_plain(v, depth + 1) for k, v in value.items()}
-    for base in (list, tuple, set, frozenset):
-        if isinstance(value, base):
+    for base in (b.list, b.tuple, b.set, b.frozenset):
+        if b.isinstance(value, base):
             return base([__gasp_plain(item, depth + 1) for item in value])
-    for base in (bool, int, float, str, bytes):
-        if isinstance(value, base):
+    for base in (b.bool, b.int, b.float, b.str, b.bytes):
+        if b.isinstance(value, base):
             return base(value)
+    return __gasp_number(value)
+def __gasp_number(value, b=__gasp_b, loaded=__gasp_s.modules):
+    home = b.type(value).__module__
+    if home == "numpy" and b.isinstance(value, loaded[home].generic):
+        return value.item()
+    for base in (b.int, b.float) if home in ("fractions", "decimal") else ():
+        try:
+            if base(value) == value: return base(value)
+        except (b.ValueError, b.OverflowError): pass
     return value
 """
-"""Subclasses of plain types (``Counter``, ``defaultdict``, ``IntEnum``, named tuples) compare equal to them in Python, so
-they are reported as them."""
+"""Subclasses of plain types (``Counter``, ``defaultdict``, ``IntEnum``, named tuples) and numbers of numpy, fractions and
+decimal compare equal to plain ones in Python, so they are reported as them. A program may call a list ``list``: builtins are
+taken from their module."""
 
 
 def with_preamble(program: str) -> str:
@@ -60,13 +72,17 @@ def with_preamble(program: str) -> str:
     Star imports of 18 modules cost more than most programs; a name that the text does not hold can't be missed, unless
     names are looked up by text.
     """
-    line = _needed(program)
+    return after(_needed(program), program)
+
+
+def after(head: str, program: str) -> str:
+    """The program after a head; its ``from __future__`` lines stay the first of all."""
     if "from __future__" not in program:
-        return f"{line}\n{program}"
+        return f"{head}\n{program}"
     lines = program.split("\n")
     future = [one for one in lines if one.startswith("from __future__")]
     rest = ["" if one.startswith("from __future__") else one for one in lines]
-    return "\n".join([*future, line, *rest])
+    return "\n".join([*future, head, *rest])
 
 
 def _needed(program: str) -> str:
@@ -78,9 +94,7 @@ def _needed(program: str) -> str:
     for word in sorted(words & table.keys()):
         parts.setdefault(table[word], []).append(word)
     imports = [f"from {module} import {','.join(names)}" for module, names in parts.items() if module]
-    return ";".join(
-        [*imports, *(f"import {name}" for name in parts.get("", ())), "import sys", "sys.setrecursionlimit(50000)"]
-    )
+    return ";".join([*imports, *(f"import {name}" for name in parts.get("", ())), _LIMITS])
 
 
 @cache
@@ -106,6 +120,17 @@ def call_program(program: str, entry: str) -> tuple[str, str]:
     tail = f"\n\ndef __gasp_call(*arguments):\n    return __gasp_plain({target}(*arguments))\n"
     return f"{program}\n{_PLAIN}{tail}", "__gasp_call"
 
+
+_GUARD = """
+import builtins as __gasp_b, os as __gasp_o, sys as __gasp_s
+__gasp_b.quit = __gasp_b.help = None
+for __gasp_n in (
+    "kill system putenv remove removedirs rmdir fchdir setuid fork forkpty killpg rename renames truncate replace unlink "
+    "fchmod fchown chmod chown chroot lchflags lchmod lchown getcwd chdir"
+).split(): setattr(__gasp_o, __gasp_n, None)
+__gasp_s.modules.update(dict.fromkeys(("ipdb", "joblib", "resource", "psutil", "tkinter")))
+"""
+"""What the official grader takes away from programs (``reliability_guard``)."""
 
 _LCB = """
 import ast as _ast, builtins as _builtins, io as _io, sys as _sys, types as _types, threading as _threading
@@ -181,18 +206,19 @@ _main(__CODE__)
 
 def lcb_stdin(program: str) -> str:
     """A program for standard input under the official semantics (the quirks are listed in docs/evaluation.md)."""
-    return _LCB.replace("__PREAMBLE__", repr(PREAMBLE)).replace("__CODE__", repr(program))
+    return _GUARD + _LCB.replace("__PREAMBLE__", repr(PREAMBLE)).replace("__CODE__", repr(program))
 
 
 def lcb_call(program: str, entry: str) -> tuple[str, str]:
     """A program with functional tests under the official semantics: one object for all tests."""
     made = "Solution()" if "class Solution" in program else "None"
-    target = f"getattr(__gasp_object, {entry!r})" if made != "None" else entry
+    target = f"__gasp_b.getattr(__gasp_object, {entry!r})" if made != "None" else entry
     tail = f"\n\n__gasp_object = {made}\ndef __gasp_call(*arguments):\n    return __gasp_plain({target}(*arguments))\n"
-    return f"{PREAMBLE}\n\n{program}\n{_PLAIN}{tail}", "__gasp_call"
+    return f"{_GUARD}{PREAMBLE}\n\n{program}\n{_PLAIN}{tail}", "__gasp_call"
 
 
 _EVAL = '{"inf": float("inf"), "nan": float("nan"), "set": set, "frozenset": frozenset}'
+_SPELLED = '{"inf": 1e999, "nan": 1e999 - 1e999, "set": __gasp_b.set, "frozenset": __gasp_b.frozenset}'
 
 SPY = """
 def __gasp_text(value):
@@ -255,5 +281,5 @@ def joined_program(program: str, check: str) -> tuple[str, str]:
 def replay_program(program: str, entry: str) -> tuple[str, str]:
     """A judged program that takes the arguments of a call as one text."""
     body, _ = call_program(program, entry)
-    tail = f"\n\ndef __gasp_told(text):\n    return __gasp_call(*eval(text, {_EVAL}))\n"
+    tail = f"\n\ndef __gasp_told(text):\n    return __gasp_call(*__gasp_b.eval(text, {_SPELLED}))\n"
     return body + tail, "__gasp_told"

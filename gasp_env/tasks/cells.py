@@ -7,12 +7,13 @@ text, numbers and plain containers; what would grow beyond the limit is refused 
 import base64
 import binascii
 import io
-import json
 import pickle
 import pickletools
 import zlib
 from collections import Counter
 from typing import Any, cast
+
+from gasp_env.values import load_json
 
 __all__ = ("CELL_BYTES", "CellError", "decode_cell")
 
@@ -66,7 +67,7 @@ def decode_cell(text: str, *, most: int = CELL_BYTES) -> Any:  # noqa: ANN401 - 
 
 def _json(text: str) -> Any:  # noqa: ANN401
     try:
-        return json.loads(text)
+        return load_json(text)
     except (ValueError, RecursionError) as error:
         raise CellError(f"not JSON ({error})") from None
 

@@ -5,7 +5,6 @@ row and field.
 """
 
 import gzip
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -17,6 +16,7 @@ import msgspec
 
 from gasp_env._optional import require
 from gasp_env.errors import DataError, MissingExtra
+from gasp_env.values import load_json
 
 __all__ = ("ROW_BYTES", "Row", "plain", "read_rows")
 
@@ -90,7 +90,7 @@ class Row:
         if not isinstance(value, str):
             return plain(value)
         try:
-            return json.loads(value)
+            return load_json(value)
         except (ValueError, RecursionError) as error:
             raise self.fail(field, f"is not JSON ({error})") from None
 
@@ -224,7 +224,7 @@ def _decoded(where: str, data: bytes) -> Any:  # noqa: ANN401
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:  # the slow reader takes NaN and numbers of any length, and says better what is wrong
-        return json.loads(data)
+        return load_json(data)
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: is not UTF-8 ({error.reason} at byte {error.start}); convert the file") from None
     except (ValueError, RecursionError) as error:

@@ -1,12 +1,11 @@
 """Tests as the data sets write them: lists of pairs, or two lists."""
 
-import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 from gasp_env.tasks.rows import Row, plain
 from gasp_env.types import InputStyle, TestCase
-from gasp_env.values import CanonicalError, encode
+from gasp_env.values import CanonicalError, dump_json, encode, load_json
 
 __all__ = ("call_case", "canonical", "cases", "columns")
 
@@ -50,7 +49,7 @@ def _part(row: Row, field: str, pair: Mapping[str, Any], name: str) -> str:
 
 def _loads(row: Row, field: str, text: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
-        return json.loads(text)
+        return load_json(text)
     except (ValueError, RecursionError) as error:
         raise row.fail(field, f"{text[:60]!r} is not JSON ({error})") from None
 
@@ -99,7 +98,7 @@ def call_case(row: Row, field: str, arguments: object, wanted: object) -> TestCa
         raise row.fail(f"{field}.input", f"expected a list of arguments, got {type(arguments).__name__}")
     found = cast("list[object]", arguments)
     return TestCase(
-        input="\n".join(json.dumps(one) for one in found), output=canonical(row, f"{field}.output", _unwrapped(wanted))
+        input="\n".join(dump_json(one) for one in found), output=canonical(row, f"{field}.output", _unwrapped(wanted))
     )
 
 

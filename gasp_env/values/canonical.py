@@ -19,7 +19,6 @@ __all__ = (
     "CanonicalError",
     "contains_nan",
     "decode",
-    "display",
     "encode",
     "is_canonical",
     "kind_of",
@@ -61,11 +60,6 @@ def is_canonical(text: str) -> bool:
         return encode(decode(text)) == text
     except CanonicalError:
         return False
-
-
-def display(text: str) -> str:
-    """Python ``repr`` of a canonical text, for prompts and reports; never for comparison."""
-    return repr(decode(text))
 
 
 def kind_of(value: object) -> type[object]:

@@ -74,7 +74,7 @@ def _close(left: Any, right: Any, rel: float, abs_: float) -> bool:  # noqa: ANN
     return bool(left == right)
 
 
-_DECIMAL = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d{1,4})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,4})?", re.ASCII)
 
 
 def _same_output(got: str, want: str) -> bool:

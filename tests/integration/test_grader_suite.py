@@ -38,6 +38,29 @@ def call(*tests, entry="f", starter=""):
     )
 
 
+FAST_IO = """
+import os, sys
+from io import BytesIO, IOBase
+class FastIO(IOBase):
+    def __init__(self, file):
+        self._fd, self.buffer = file.fileno(), BytesIO()
+        self.writable = "x" in file.mode or "r" not in file.mode
+    def readline(self):
+        while not self.buffer.getvalue().count(b"\\n", self.buffer.tell()):
+            piece, at = os.read(self._fd, max(os.fstat(self._fd).st_size, 8192)), self.buffer.tell()
+            if not piece: break
+            self.buffer.seek(0, 2), self.buffer.write(piece), self.buffer.seek(at)
+        return self.buffer.readline().decode()
+    def write(self, text): self.buffer.write(text.encode())
+    def flush(self):
+        if self.writable: os.write(self._fd, self.buffer.getvalue()), self.buffer.truncate(0), self.buffer.seek(0)
+sys.stdin, sys.stdout = FastIO(sys.stdin), FastIO(sys.stdout)
+input = lambda: sys.stdin.readline().rstrip()
+print(input())
+"""
+"""In the manner of fast readers that contest programs bring along: whole files by descriptor, the mode looked up."""
+
+
 @pytest.mark.parametrize(
     ("program", "verdict"),
     [
@@ -50,6 +73,18 @@ def call(*tests, entry="f", starter=""):
         ("if __name__ == '__main__':\n    print(input())\n    exit()", Verdict.OK),
         ("from __future__ import annotations\nprint(input())", Verdict.OK),
         ("print(deque([input()])[0])", Verdict.OK),
+        (FAST_IO, Verdict.OK),
+        (
+            "import sys\nassert (sys.stdin.mode, sys.stdin.name) == ('r', '<stdin>')\nprint(input(), __file__[:0])",
+            Verdict.OK,
+        ),
+        ("from concurrent.futures import *\nprint(ThreadPoolExecutor(1).submit(input).result())", Verdict.OK),
+        ("from resource import *\nsetrlimit(RLIMIT_STACK, (RLIM_INFINITY, RLIM_INFINITY))\nprint(input())", Verdict.OK),
+        (
+            "from resource import *\nsetrlimit(RLIMIT_AS, (RLIM_INFINITY, RLIM_INFINITY))\nprint(input())",
+            Verdict.RUNTIME_ERROR,
+        ),
+        ("print(input() if len(str(10**9999)) == 10**4 else 0)", Verdict.OK),
         ("print(input(), end='\\n\\n ')", Verdict.OK),
         ("print('ab')", Verdict.WRONG),
         ("print(input()); raise ValueError", Verdict.RUNTIME_ERROR),
@@ -93,6 +128,9 @@ def test_default_semantics_are_an_interpreters(program, verdict):
             Verdict.OK,
             Verdict.OK,
         ),
+        ("print(input()); quit()", Verdict.OK, Verdict.RUNTIME_ERROR),
+        ("import os\nos.getcwd()\nprint(input())", Verdict.OK, Verdict.RUNTIME_ERROR),
+        ("import resource\nprint(input())", Verdict.OK, Verdict.RUNTIME_ERROR),
     ],
     ids=[
         "thread",
@@ -109,6 +147,9 @@ def test_default_semantics_are_an_interpreters(program, verdict):
         "exit code",
         "main",
         "join",
+        "quit",
+        "os",
+        "resource",
     ],
 )
 def test_official_quirks_are_kept_in_their_mode_only(program, default, official):
@@ -146,6 +187,41 @@ def test_functional_tests(tmp_path):
 def test_values_are_compared_as_data(body, want, verdict):
     (graded,) = grade(call(("0", want)), f"def f(x):\n    {body}")
     assert graded.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("value", "want", "verdict"),
+    [
+        ("Fraction(6, 2)", 3, Verdict.OK),
+        ("Fraction(1, 3)", 1 / 3, Verdict.UNENCODABLE),
+        ("[Decimal('0.5'), Decimal(4)]", [0.5, 4], Verdict.OK),
+        ("Decimal('NaN')", 0, Verdict.UNENCODABLE),
+    ],
+)
+@pytest.mark.parametrize("mode", GradeMode)
+def test_numbers_of_other_kinds_count_where_they_are_equal(value, want, verdict, mode):
+    program = f"from fractions import Fraction\nfrom decimal import Decimal\ndef f(x): return {value}"
+    assert grade(call(("0", want)), program, mode=mode)[0].verdict is verdict
+
+
+@pytest.mark.parametrize("mode", GradeMode)
+def test_numbers_of_numpy_are_numbers(mode):
+    pytest.importorskip("numpy")
+    program = "import numpy as np\ndef f(x): return [np.int64(x), np.float64(x) / 2, np.bool_(x)]"
+    arrays = "import numpy as np\ndef f(x): return np.array([x, x])"
+
+    async def main():
+        async with await open_local(require="L1", slots=1, site_packages=True) as sandbox:
+            return await Grader(sandbox, GradeSettings(mode=mode)).grade(call(("1", [1, 0.5, True])), [program, arrays])
+
+    good, bad = asyncio.run(main())
+    assert good.solved and bad.verdict is Verdict.UNENCODABLE
+
+
+@pytest.mark.parametrize("mode", GradeMode)
+def test_a_program_may_name_its_own_things_as_builtins(mode):
+    program = "list = dict = set = type = int = str = float = eval = isinstance = 5\ndef f(x): return [x, {1: x}]"
+    assert grade(call(("3", [3, {1: 3}])), program, mode=mode)[0].solved
 
 
 def test_each_call_gets_a_new_object_but_not_officially():
@@ -189,13 +265,15 @@ def test_assertions_are_graded_away_from_the_program(tmp_path):
     humaneval, mbpp = (
         load_problems(write(tmp_path / f"{at}.jsonl", row))[0] for at, row in enumerate((HUMANEVAL, MBPP))
     )
-    body, whole, wrong, crash = grade(
+    body, whole, wrong, crash, future = grade(
         humaneval,
         HUMANEVAL["canonical_solution"],
         "def shift(xs: List[float], by):\n    return [x + by for x in xs]",
         "    return xs\n",
         "    return [][0]\n",
+        f"from __future__ import annotations\nset = eval = 0\n{HUMANEVAL['prompt']}{HUMANEVAL['canonical_solution']}",
     )
+    assert future.solved
     assert body.solved and whole.solved and wrong.verdict is Verdict.WRONG and crash.verdict is Verdict.RUNTIME_ERROR
     assert not any(one.joined for one in (body, whole))
     reference, other = grade(mbpp, mbpp.reference, "def shared(a, b): return tuple(a)")

@@ -189,6 +189,10 @@ def test_contest_sets(tmp_path):
     assert (apps.id, apps.entry, apps.hidden[0].input, apps.hidden[0].output) == ("7", "add", "1\n2", encode(3))
     (stdin,) = load(tmp_path, APPS | {"input_output": json.dumps({"inputs": [["1", "2"]], "outputs": ["3"]})})
     assert stdin.hidden[0].input == "1\n2" and stdin.style is InputStyle.STDIN
+    nines = "9" * 4999  # more digits than Python converts by default
+    pairs = f'{{"fn_name": "add", "inputs": [[1, {nines}]], "outputs": [[1{"0" * 4999}]]}}'
+    (long,) = load(tmp_path, APPS | {"input_output": pairs})
+    assert (long.hidden[0].input, long.hidden[0].output) == (f"1\n{nines}", encode(10**4999))
     (taco,) = load(tmp_path, APPS | {"tags": "['Math', 'Greedy']", "skill_types": "[]"})
     assert taco.tags == ("Math", "Greedy") and taco.source == "taco"
     (contest,) = load(tmp_path, CONTEST)

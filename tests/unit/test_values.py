@@ -1,12 +1,23 @@
 """Canonical values and their comparison."""
 
+import json
 import math
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gasp_env.values import CanonicalError, CompareMode, contains_nan, decode, display, encode, equal
+from gasp_env.values import (
+    CanonicalError,
+    CompareMode,
+    contains_nan,
+    decode,
+    display,
+    dump_json,
+    encode,
+    equal,
+    load_json,
+)
 
 ATOMS = (
     st.none()
@@ -101,6 +112,23 @@ def test_display():
     assert display(encode({"a": [1, 2.5, None, (True,)]})) == "{'a': [1, 2.5, None, (True,)]}"
 
 
+def test_display_of_numbers_too_long_for_decimals():
+    # ``repr`` refuses them; the text is Python all the same.
+    long = -(10**5000)
+    value = {"a": [long, (long,), (1, long)], "b": {2: {long}, 3: set(), 4: frozenset({long})}, long: ()}
+    assert eval(display(encode(value))) == value
+
+
+def test_json_with_numbers_too_long_for_decimals():
+    value = {"a": [10**4999, -(10**49_999) + 1, 1.5, None], "b": {"c": 10**6000}}
+    assert load_json(dump_json(value)) == value
+    assert load_json(dump_json(value).encode()) == value
+    with pytest.raises(ValueError, match="a number of 50001 digits; 50000 are the most"):
+        load_json("[1" + 50_000 * "0" + "]")
+    with pytest.raises(json.JSONDecodeError):
+        load_json('{"a": ')
+
+
 @pytest.mark.parametrize(
     ("mode", "got", "want", "same"),
     [
@@ -141,6 +169,7 @@ def test_modes(mode, got, want, same):
         ("sNaN", "nan", False),
         ("Yes", "YES", False),
         ("0.1000001", "0.1", False),
+        (".5 -.5", "0.5 -0.50", True),
         ("1e99999999999", "1", False),
         ("a 1", "a 1.0", False),
     ],

@@ -14,6 +14,7 @@ import marshal
 import os
 import random
 import re
+import resource
 import sys
 import threading
 import time
@@ -50,6 +51,7 @@ def work() -> None:
     _send(FrameKind.SETUP, 0)
     job: dict[str, Any] = marshal.loads(_payload())  # noqa: S302 - of the pool, which is trusted; never of a program
     _shift_clock(job["seed"])
+    _grant_stack()
     random.seed(job["seed"])
     tests = _programs(job) if job["style"] == "stdin" else _calls(job)
     for index, run in enumerate(tests):
@@ -86,6 +88,17 @@ def warm_up() -> None:
     _described(CanonicalError("none"))
     _ENTRY.fullmatch("Solution().solve")
     random.seed(0)
+
+
+def _grant_stack() -> None:
+    """Contest programs ask for a larger stack and go on only if they get it; Python calls need none, so they are told yes."""
+    limit = resource.setrlimit
+
+    def setrlimit(kind: int, limits: tuple[int, int]) -> None:
+        if kind != resource.RLIMIT_STACK:
+            limit(kind, limits)
+
+    resource.setrlimit = setrlimit
 
 
 def _shift_clock(seed: int) -> None:
@@ -248,6 +261,7 @@ def _run_program(code: CodeType, limit: int) -> tuple[FrameKind, bytes]:
     os.ftruncate(STDOUT, 0)
     stdout = _SPARE.pop() if _SPARE else _open_streams()
     module = _module("__main__")
+    module.__file__ = sys.argv[0]
     try:
         exec(code, module.__dict__)  # noqa: S102 - the purpose of this process
     except SystemExit as error:
@@ -259,6 +273,7 @@ def _run_program(code: CodeType, limit: int) -> tuple[FrameKind, bytes]:
 
 def _finish(stdout: io.TextIOWrapper) -> None:
     """What the interpreter does at its end: join threads, call exit functions, flush."""
+    _dismiss_executors()
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
@@ -267,6 +282,14 @@ def _finish(stdout: io.TextIOWrapper) -> None:
         sys.stdout.flush()
     if not stdout.closed:
         stdout.flush()
+
+
+def _dismiss_executors() -> None:
+    """Tell the workers of thread pools that nobody shut down to end; the next test may make pools again."""
+    pools: Any = sys.modules.get("concurrent.futures.thread")
+    if pools is not None and not pools._shutdown:  # noqa: SLF001
+        pools._python_exit()  # noqa: SLF001
+        pools._shutdown = False  # noqa: SLF001
 
 
 def _printed(limit: int) -> bytes:
@@ -288,8 +311,12 @@ def _fill_stdin(text: str) -> None:
 def _open_streams() -> io.TextIOWrapper:
     source = io.BufferedReader(io.FileIO(STDIN, "r", closefd=False))
     target = io.BufferedWriter(io.FileIO(STDOUT, "w", closefd=False))
-    sys.stdin = sys.__stdin__ = io.TextIOWrapper(source, encoding="utf-8", errors="surrogateescape")  # type: ignore[misc]
+    stdin = io.TextIOWrapper(source, encoding="utf-8", errors="surrogateescape")
     stdout = io.TextIOWrapper(target, encoding="utf-8")
+    streams: Any = ((stdin, "<stdin>", "r"), (stdout, "<stdout>", "w"))
+    for stream, name, mode in streams:  # fast readers of contest programs look at both
+        stream.buffer.raw.name, stream.mode = name, mode
+    sys.stdin = sys.__stdin__ = stdin  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = stdout  # type: ignore[misc]
     sys.argv = ["program.py"]
     return stdout

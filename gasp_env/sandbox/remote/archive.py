@@ -12,9 +12,6 @@ _PARTS = (
     "types.py",
     "errors.py",
     "config.py",
-    "values/__init__.py",
-    "values/canonical.py",
-    "values/compare.py",
     "sandbox/__init__.py",
     "sandbox/protocol.py",
     "sandbox/choose.py",
@@ -23,7 +20,7 @@ _PARTS = (
     "sandbox/remote/agent.py",
     "sandbox/remote/codec.py",
 )
-_FOLDERS = ("sandbox/guest", "sandbox/local")
+_FOLDERS = ("values", "sandbox/guest", "sandbox/local")
 _MAIN = "import sys\nfrom gasp_env.sandbox.remote.agent import main\nsys.exit(main(sys.argv[1:]))\n"
 
 
