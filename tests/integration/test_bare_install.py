@@ -1,5 +1,6 @@
 """The wheel works alone: no trainer, no torch, from another directory, and ships its data."""
 
+import os
 import subprocess
 import sys
 import venv
@@ -21,8 +22,12 @@ def test_wheel_alone(tmp_path):
     python = tmp_path / "bare" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "-q", wheel], check=True, timeout=300)
 
+    alone = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
     def run(*command: str) -> str:
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, timeout=60).stdout
+        done = subprocess.run(command, cwd=tmp_path, env=alone, capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
 
     installed = run(str(python), "-m", "pip", "list", "--format=freeze").lower()
     assert not any(name in installed for name in ("torch", "trl", "ray", "vllm", "transformers"))
