@@ -69,6 +69,7 @@ print(input())
         ("import sys\nprint(sys.stdin.buffer.readline().decode(), end='')", Verdict.OK),
         ("import sys\nsys.stdout.buffer.write(sys.stdin.buffer.read())", Verdict.OK),
         ("print(open(0).read())", Verdict.OK),
+        ("with open('/dev/stdin') as file: print(file.readline())", Verdict.OK),
         ("import threading\nthreading.Thread(target=lambda: print(input())).start()", Verdict.OK),
         ("if __name__ == '__main__':\n    print(input())\n    exit()", Verdict.OK),
         ("from __future__ import annotations\nprint(input())", Verdict.OK),

@@ -78,6 +78,7 @@ def warm_up() -> None:
     _SPARE.append(_open_streams())
     for name in ("exit", "quit"):  # the site module would add them; contest programs use them
         setattr(builtins, name, Quitter(name, "Ctrl-D (i.e. EOF)"))
+    _name_stdin()
     atexit._clear()  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
     os.environ.clear()
     space: dict[str, Any] = {}
@@ -88,6 +89,16 @@ def warm_up() -> None:
     _described(CanonicalError("none"))
     _ENTRY.fullmatch("Solution().solve")
     random.seed(0)
+
+
+def _name_stdin() -> None:
+    """Contest programs open their standard input by name too, which a sandbox without files has not."""
+    real: Any = builtins.open
+
+    def opened(file: Any, *args: Any, **options: Any) -> Any:  # noqa: ANN401 - the builtin's own signature
+        return real(os.dup(STDIN) if file == "/dev/stdin" else file, *args, **options)
+
+    builtins.open = opened
 
 
 def _grant_stack() -> None:
